@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { ConfigError, describeConfig, parseConfig } from './config.js'
+
+test('with nothing set everything is embedded', () => {
+  expect(parseConfig({}).setUp).toEqual({ kind: 'embedded' })
+})
+
+test('one failed start names every wrong variable', () => {
+  const env = { BUSBAR_GATEWAY_PORT: 'none', BUSBAR_LOG_LEVEL: 'loud', BUSBAR_GATWAY_PORT: '9000' }
+
+  expect(() => parseConfig(env)).toThrow(ConfigError)
+  try {
+    parseConfig(env)
+  } catch (error) {
+    const names = (error as ConfigError).problems.map((problem) => problem.split(':')[0])
+    expect(names.toSorted()).toEqual(['BUSBAR_GATEWAY_PORT', 'BUSBAR_GATWAY_PORT', 'BUSBAR_LOG_LEVEL'])
+  }
+})
+
+test('Kafka without its companions is refused by name', () => {
+  expect(() => parseConfig({ BUSBAR_KAFKA_BROKERS: 'localhost:9092' })).toThrow(
+    /BUSBAR_DATABASE_URL.*\n.*BUSBAR_REDIS_URL/,
+  )
+})
+
+test('a description hides secrets and passwords in addresses', () => {
+  const text = describeConfig(
+    parseConfig({
+      BUSBAR_SECRET: 'a'.repeat(40),
+      BUSBAR_DATABASE_URL: 'postgres://busbar:hunter2@db/busbar',
+    }),
+  )
+
+  expect(text).not.toContain('hunter2')
+  expect(text).not.toContain('aaaa')
+  expect(text).toContain('BUSBAR_DATABASE_URL=postgres://busbar:***@db/busbar')
+})

@@ -1,0 +1,121 @@
+import { z } from 'zod'
+
+/** Every setting of every role, read once. Times are in the unit their name ends with. */
+export type Config = ReturnType<typeof toConfig>
+
+/** Which external services are there decides the set-up. */
+export type SetUp =
+  /** Nothing but Node: a Postgres of our own in the data folder carries everything. */
+  | { kind: 'embedded' }
+  /** Embedded on a Postgres of the user's. */
+  | { kind: 'embedded-on-postgres'; databaseUrl: string }
+  | { kind: 'distributed'; databaseUrl: string; brokers: string[]; redisUrl: string }
+
+/** All wrong variables at once, so that one failed start tells everything. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is wrong:\n${problems.map((each) => `  ${each}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((each) => each.trim())
+    .filter(Boolean),
+)
+const protocol = z.enum(['ocpp1.6', 'ocpp2.0.1'])
+
+/** One row a variable: its name after `BUSBAR_`, its shape and default. */
+const variables = z.strictObject({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(12),
+  DATABASE_STATEMENT_TIMEOUT_MS: z.coerce.number().int().min(100).default(5_000),
+  KAFKA_BROKERS: list.optional(),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  TOPIC_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'letters, digits, dot, dash and underscore')
+    .default('busbar'),
+  PARTITIONS: z.coerce.number().int().min(1).max(1_000).default(24),
+  REPLICATION: z.coerce.number().int().min(1).max(9).default(1),
+  /** Holds the embedded Postgres and, where it is not given, the master secret. */
+  DATA_DIR: z.string().min(1).default('.busbar'),
+  EMBEDDED_POSTGRES_PORT: port.default(0),
+  /** Keys of sealed secrets and station passwords are derived from it: losing it loses them. */
+  SECRET: z.string().min(32, 'at least 32 characters').optional(),
+  HOST: z.string().min(1).default('0.0.0.0'),
+  GATEWAY_PORT: port.default(9_000),
+  GATEWAY_PING_INTERVAL_SECONDS: z.coerce.number().int().min(1).default(30),
+  GATEWAY_UPGRADES_PER_SECOND: z.coerce.number().int().min(1).default(2_000),
+  GATEWAY_PROTOCOLS: list.pipe(z.array(protocol).min(1)).default(['ocpp2.0.1', 'ocpp1.6']),
+  GATEWAY_TRUSTED_PROXIES: list.default([]),
+  GATEWAY_DRAIN_SECONDS: z.coerce.number().int().min(0).default(60),
+  API_PORT: port.default(8_080),
+  /** Health and metrics of the gateway and worker roles. */
+  HEALTH_PORT: port.default(8_081),
+  JOURNAL_DAYS: z.coerce.number().int().min(1).default(90),
+  METER_READING_DAYS: z.coerce.number().int().min(1).optional(),
+  /** Admits unknown stations and stations without credentials. */
+  DEV: flag.default(false),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL']
+
+/**
+ * The only reader of the environment in Busbar.
+ * @throws ConfigError naming every variable that is wrong, unknown names with our prefix included
+ */
+export function parseConfig(env: NodeJS.ProcessEnv): Config {
+  const given = Object.entries(env).filter(([name]) => name.startsWith('BUSBAR_'))
+  const parsed = variables.safeParse(
+    Object.fromEntries(given.map(([name, value]) => [name.slice('BUSBAR_'.length), value])),
+  )
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(toProblems))
+  return toConfig(parsed.data)
+}
+
+function toProblems(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `BUSBAR_${key}: no such setting`)
+  return [`BUSBAR_${issue.path.join('.')}: ${issue.message}`]
+}
+
+function toConfig(values: z.infer<typeof variables>) {
+  return { values, setUp: toSetUp(values) }
+}
+
+function toSetUp({ DATABASE_URL, KAFKA_BROKERS, REDIS_URL }: z.infer<typeof variables>): SetUp {
+  if (!KAFKA_BROKERS && !REDIS_URL) {
+    return DATABASE_URL ? { kind: 'embedded-on-postgres', databaseUrl: DATABASE_URL } : { kind: 'embedded' }
+  }
+  const missing = Object.entries({ DATABASE_URL, KAFKA_BROKERS, REDIS_URL }).filter(([, value]) => !value)
+  if (!DATABASE_URL || !KAFKA_BROKERS || !REDIS_URL) {
+    throw new ConfigError(missing.map(([name]) => `BUSBAR_${name}: needed beside the other services that are named`))
+  }
+  return { kind: 'distributed', databaseUrl: DATABASE_URL, brokers: KAFKA_BROKERS, redisUrl: REDIS_URL }
+}
+
+/** The effective configuration as `BUSBAR_NAME=value` lines, secrets hidden. */
+export function describeConfig({ values, setUp }: Config): string {
+  const lines = Object.keys(variables.shape).map((name) => {
+    const value = values[name as keyof typeof values]
+    const text = Array.isArray(value) ? value.join(',') : String(value ?? '')
+    return `BUSBAR_${name}=${secretNames.includes(name) ? hide(text) : text}`
+  })
+  return [`# set-up: ${setUp.kind}`, ...lines].join('\n')
+}
+
+function hide(text: string): string {
+  if (!text) return ''
+  if (!URL.canParse(text)) return '***'
+  const url = new URL(text)
+  if (url.password) url.password = '***'
+  return url.toString()
+}
