@@ -1,0 +1,251 @@
+#!/usr/bin/env bash
+# Real Postgres, Redis and Kafka (KRaft, one node) on loopback ports of their own, for development and tests.
+# No containers. For a production set-up this is no model: no replication, no flush to disk, no passwords.
+#
+#   eval "$(deploy/local/services.sh up)"     start what is not running, wait until each answers, print the variables
+#   deploy/local/services.sh down             stop what runs; the data stays
+#   deploy/local/services.sh status           one line a service; exit code 1 if one is down
+#
+# Names after the verb limit it to these: deploy/local/services.sh up kafka
+# Needs (Debian): apt install postgresql redis-server default-jre-headless maven
+#
+# BUSBAR_SERVICES_DIR            data, logs, pid files (default: .busbar/services in the repository)
+# BUSBAR_SERVICES_POSTGRES_PORT  25432
+# BUSBAR_SERVICES_REDIS_PORT     26379
+# BUSBAR_SERVICES_KAFKA_PORT     29092; the controller listens on the port after it
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+dir=${BUSBAR_SERVICES_DIR:-$(cd "$here/../.." && pwd)/.busbar/services}
+postgres_port=${BUSBAR_SERVICES_POSTGRES_PORT:-25432}
+redis_port=${BUSBAR_SERVICES_REDIS_PORT:-26379}
+kafka_port=${BUSBAR_SERVICES_KAFKA_PORT:-29092}
+
+say() { echo "$*" >&2; }
+fail() { say "services.sh: $*"; exit 1; }
+need() { command -v "$1" >/dev/null || fail "$1 not found: apt install $2"; }
+
+# wait_for <name> <log file> <command...>: 60 s at most
+wait_for() {
+  local name=$1 log=$2
+  shift 2
+  for _ in $(seq 300); do
+    if "$@"; then
+      say "$name answers"
+      return
+    fi
+    sleep 0.2
+  done
+  tail -20 "$log" >&2 || true
+  fail "$name does not answer; its log: $log"
+}
+
+# pid_of <pid file> <word>: the pid if that process lives and its command line holds the word (pids are reused)
+pid_of() {
+  local pid
+  pid=$(head -1 "$1" 2>/dev/null) || return 1
+  [[ -n $pid ]] && ps -o args= -p "$pid" 2>/dev/null | grep -qF -- "$2" && echo "$pid"
+}
+
+# stop_pid <name> <pid>
+stop_pid() {
+  kill "$2"
+  for _ in $(seq 150); do
+    if ! kill -0 "$2" 2>/dev/null; then
+      say "$1 stopped"
+      return
+    fi
+    sleep 0.2
+  done
+  fail "$1 (pid $2) does not stop"
+}
+
+# ---- Postgres: refuses to run as root, so root hands over to the user that Debian made ----
+
+as_postgres() {
+  if [[ $EUID == 0 ]]; then (cd / && runuser -u postgres -- "$@"); else "$@"; fi
+}
+
+postgres_bin() {
+  local newest
+  newest=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -1)
+  [[ -n $newest ]] && echo "$newest" && return
+  need pg_ctl postgresql
+  dirname "$(command -v pg_ctl)"
+}
+
+postgres_answers() { "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$postgres_port"; }
+postgres_runs() { pid_of "$dir/postgres/postmaster.pid" "$dir/postgres" >/dev/null; }
+
+postgres_up() {
+  local bin data=$dir/postgres
+  bin=$(postgres_bin)
+  if ! postgres_runs; then
+    if postgres_answers; then fail "port $postgres_port belongs to another Postgres"; fi
+    if [[ ! -f $data/PG_VERSION ]]; then
+      mkdir -p "$data"
+      if [[ $EUID == 0 ]]; then
+        chown postgres "$data"
+        as_postgres test -w "$data" || fail "the user postgres cannot reach $data: set BUSBAR_SERVICES_DIR"
+      fi
+      chmod 700 "$data"
+      as_postgres "$bin/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$dir/initdb.log" 2>&1 ||
+        fail "initdb failed: $dir/initdb.log"
+    fi
+    as_postgres "$bin/pg_ctl" -D "$data" -l "$data/server.log" -W start -o "-p $postgres_port -h 127.0.0.1 -k ''
+      -c max_connections=300 -c shared_buffers=256MB -c max_wal_size=2GB -c fsync=off" >/dev/null
+  fi
+  wait_for postgres "$data/server.log" postgres_answers
+}
+
+postgres_down() {
+  postgres_runs || return 0
+  as_postgres "$(postgres_bin)/pg_ctl" -D "$dir/postgres" -m fast -w stop >/dev/null
+  say 'postgres stopped'
+}
+
+# ---- Redis ----
+
+redis_answers() { [[ $(redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null) == PONG ]]; }
+redis_runs() { pid_of "$dir/redis/redis.pid" "127.0.0.1:$redis_port" >/dev/null; }
+
+redis_up() {
+  need redis-server redis-server
+  need redis-cli redis-tools
+  if ! redis_runs; then
+    if redis_answers; then fail "port $redis_port belongs to another Redis"; fi
+    mkdir -p "$dir/redis"
+    redis-server --bind 127.0.0.1 --port "$redis_port" --dir "$dir/redis" --pidfile "$dir/redis/redis.pid" \
+      --logfile "$dir/redis/server.log" --daemonize yes --save '' --appendonly no --maxmemory-policy noeviction >/dev/null
+  fi
+  wait_for redis "$dir/redis/server.log" redis_answers
+}
+
+redis_down() {
+  local pid
+  pid=$(pid_of "$dir/redis/redis.pid" "127.0.0.1:$redis_port") || return 0
+  stop_pid redis "$pid"
+}
+
+# ---- Kafka ----
+
+# An ApiVersions request (key 18, version 0) and the length of its answer: a broker answers once it has joined.
+kafka_answers() {
+  local bytes
+  bytes=$(
+    { exec 3<>"/dev/tcp/127.0.0.1/$kafka_port"; } 2>/dev/null || exit 0
+    printf '\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff' >&3
+    timeout 2 head -c 4 <&3 | wc -c
+  )
+  [[ $bytes == 4 ]]
+}
+
+kafka_runs() { pid_of "$dir/kafka/kafka.pid" "$dir/kafka/server.properties" >/dev/null; }
+
+kafka_up() {
+  local home=$dir/kafka
+  need java default-jre-headless
+  if ! kafka_runs; then
+    if kafka_answers; then fail "port $kafka_port belongs to another Kafka"; fi
+    mkdir -p "$home"
+    if ! cmp -s "$here/pom.xml" "$home/pom.xml"; then
+      need mvn maven
+      say 'fetching Kafka from Maven Central'
+      rm -rf "$home/lib"
+      mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2
+      cp "$here/pom.xml" "$home/pom.xml"
+    fi
+    # message.max.bytes: the gateway takes frames up to 4 MiB, topics and producer 5 MiB, this a little more for
+    # headers. The cleaner's buffer would otherwise take a quarter of this heap.
+    cat >"$home/server.properties" <<PROPERTIES
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:$kafka_port,CONTROLLER://127.0.0.1:$((kafka_port + 1))
+advertised.listeners=PLAINTEXT://127.0.0.1:$kafka_port
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:$((kafka_port + 1))
+log.dirs=$home/data
+auto.create.topics.enable=false
+message.max.bytes=5767168
+replica.fetch.max.bytes=5767168
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=6000
+log.retention.hours=24
+log.segment.bytes=67108864
+log.index.size.max.bytes=1048576
+log.cleaner.dedupe.buffer.size=16777216
+num.network.threads=2
+num.io.threads=4
+PROPERTIES
+    local java=(java -Xms128m -Xmx512m -cp "$home/lib/*" "-Dlog4j2.configurationFile=$here/log4j2.xml")
+    if [[ ! -f $home/data/meta.properties ]]; then
+      local id
+      id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '=')
+      "${java[@]}" kafka.tools.StorageTool format -t "$id" -c "$home/server.properties" >"$home/format.log" 2>&1 ||
+        fail "formatting Kafka's storage failed: $home/format.log"
+    fi
+    nohup setsid "${java[@]}" kafka.Kafka "$home/server.properties" >"$home/server.log" 2>&1 </dev/null 3>&- &
+    echo $! >"$home/kafka.pid"
+  fi
+  wait_for kafka "$home/server.log" kafka_answers
+}
+
+kafka_down() {
+  local pid
+  pid=$(pid_of "$dir/kafka/kafka.pid" "$dir/kafka/server.properties") || return 0
+  stop_pid kafka "$pid"
+}
+
+# ---- verbs ----
+
+variables() {
+  local name=$1 value=$2
+  echo "export BUSBAR_$name=$value TEST_$name=$value"
+}
+
+verb=${1:-}
+shift || true
+services=${*:-postgres redis kafka}
+for service in $services; do
+  [[ $service =~ ^(postgres|redis|kafka)$ ]] || fail "unknown service: $service"
+done
+
+case $verb in
+up)
+  mkdir -p "$dir"
+  for service in $services; do "${service}_up"; done
+  for service in $services; do
+    case $service in
+    postgres) variables DATABASE_URL "postgres://postgres@127.0.0.1:$postgres_port/postgres" ;;
+    redis) variables REDIS_URL "redis://127.0.0.1:$redis_port" ;;
+    kafka) variables KAFKA_BROKERS "127.0.0.1:$kafka_port" ;;
+    esac
+  done
+  ;;
+down)
+  for service in $services; do "${service}_down"; done
+  ;;
+status)
+  all=0
+  for service in $services; do
+    port_name=${service}_port
+    if "${service}_runs" && "${service}_answers"; then
+      echo "$service up 127.0.0.1:${!port_name}"
+    else
+      echo "$service down"
+      all=1
+    fi
+  done
+  exit $all
+  ;;
+*)
+  sed -n '2,15p' "$0" >&2
+  exit 2
+  ;;
+esac
