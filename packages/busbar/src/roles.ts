@@ -1,0 +1,112 @@
+import { startApi, startHealthServer } from '@busbar/api'
+import { startGateway } from '@busbar/gateway'
+import {
+  createCommandsService,
+  createJournalService,
+  createStationsService,
+  createTransactionsService,
+  replayDeadLetter,
+  runService,
+  startLeaseWatch,
+} from '@busbar/services'
+import { ensurePartitions, UnavailableError } from '@busbar/store'
+import { toCommandIntake } from './command-intake.js'
+import type { Platform } from './platform.js'
+
+/** A part of the system that runs in this process. Parts are stopped in the reverse order of their start. */
+export interface Running {
+  name: string
+  /** Where it listens; null for a part that only consumes. */
+  port: number | null
+  stop(): Promise<void>
+}
+
+export const serviceNames = ['stations', 'transactions', 'commands', 'journal'] as const
+export type RunnableService = (typeof serviceNames)[number]
+
+/** Stations connect here. */
+export async function startGatewayRole(platform: Platform): Promise<Running> {
+  const { values } = platform.config
+  const gateway = await startGateway(
+    {
+      host: values.HOST,
+      port: values.GATEWAY_PORT,
+      dev: values.DEV,
+      protocols: values.GATEWAY_PROTOCOLS,
+      pingIntervalSeconds: values.GATEWAY_PING_INTERVAL_SECONDS,
+      upgradesPerSecond: values.GATEWAY_UPGRADES_PER_SECOND,
+      trustedProxies: values.GATEWAY_TRUSTED_PROXIES,
+      drainSeconds: values.GATEWAY_DRAIN_SECONDS,
+    },
+    platform,
+  )
+  return { name: 'gateway', port: gateway.port, stop: () => gateway.stop() }
+}
+
+/** Decides and stores. Every service named runs as a consumer group member of its own. */
+export async function startWorkerRole(platform: Platform, names: readonly RunnableService[]): Promise<Running[]> {
+  const create = {
+    stations: () => runService(createStationsService(), platform),
+    transactions: () => runService(createTransactionsService(), platform),
+    commands: () => runService(createCommandsService(platform), platform),
+    journal: () => runService(createJournalService(), platform),
+  }
+  const running: Running[] = []
+  for (const name of names) running.push({ name, port: null, ...(await create[name]()) })
+  if (names.includes('stations')) running.push({ name: 'lease watch', port: null, ...startLeaseWatch(platform) })
+  running.push({ name: 'partitions', port: null, ...(await keepPartitions(platform)) })
+  return running
+}
+
+/** REST, live events, documentation. */
+export async function startApiRole(platform: Platform): Promise<Running> {
+  const { values } = platform.config
+  const api = await startApi(
+    { host: values.HOST, port: values.API_PORT },
+    {
+      ...platform,
+      commands: toCommandIntake(platform),
+      replayDeadLetter: (id) => replayDeadLetter(platform.database, platform.backbone, id),
+      ready: () => readiness(platform),
+    },
+  )
+  return { name: 'api', port: api.port, stop: () => api.stop() }
+}
+
+/** Health and metrics for a process without the API. */
+export async function startHealthRole(platform: Platform): Promise<Running> {
+  const { values } = platform.config
+  const health = await startHealthServer(
+    { host: values.HOST, port: values.HEALTH_PORT },
+    { metrics: platform.metrics, ready: () => readiness(platform) },
+  )
+  return { name: 'health', port: health.port, stop: () => health.stop() }
+}
+
+/** @returns per part that this process leans on, whether it answers */
+async function readiness({ database, backbone }: Platform): Promise<Record<string, boolean>> {
+  const postgres = await database.ping().then(
+    () => true,
+    () => false,
+  )
+  return { postgres, log: backbone.log.available }
+}
+
+const dayMs = 24 * 60 * 60 * 1_000
+
+/** Creates partitions ahead of time and drops those past retention, at the start and once a day. */
+async function keepPartitions({ database, config, log }: Platform): Promise<{ stop(): Promise<void> }> {
+  const retention = {
+    meterReadingDays: config.values.METER_READING_DAYS ?? null,
+    journalDays: config.values.JOURNAL_DAYS,
+  }
+  const keep = () =>
+    ensurePartitions(database, new Date(), retention).catch((cause: unknown) => {
+      // Rows land in the DEFAULT partition until Postgres is back.
+      if (!(cause instanceof UnavailableError)) throw cause
+      log.warn({ cause }, 'partitions are checked again tomorrow')
+    })
+  await keep()
+  const timer = setInterval(() => void keep(), dayMs)
+  return { stop: async () => clearInterval(timer) }
+}

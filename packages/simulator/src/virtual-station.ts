@@ -1,0 +1,342 @@
+import type { Payload } from '@busbar/ocpp'
+import type { Controls, Dialect, Message } from './dialect.js'
+import { Ledger, type LedgerCall, type Session } from './ledger.js'
+import { patientRetry, pause, type RetryPolicy } from './retry.js'
+import { type Answer, NoAnswer, StationSocket } from './station-socket.js'
+import { dialect16 } from './v16.js'
+import { dialect201 } from './v201.js'
+
+export interface VirtualStationOptions {
+  id: string
+  protocol: 'ocpp1.6' | 'ocpp2.0.1'
+  /** Gateways in the order they are tried, each up to the id: `ws://localhost:9000/ocpp`. */
+  urls: string[]
+  password?: string
+  connectors?: number
+  retry?: RetryPolicy
+  callTimeoutMs?: number
+  /** Before the first reconnect; doubled up to ten times, with jitter. */
+  reconnectMs?: number
+  settings?: Record<string, string>
+}
+
+export interface ChargeOptions {
+  connector?: number
+  token: string
+  powerW?: number
+  readings?: number
+  /** Between two readings. */
+  intervalMs?: number
+}
+
+interface QueuedMessage {
+  /** Built when it is sent: in 1.6 the transaction's id is known only once its start was answered. */
+  build: () => Message
+  /** Runs before the next message is built. */
+  done: (call: LedgerCall) => void
+}
+
+/**
+ * A charging station without the metal: boots, reports, charges, obeys, and keeps a ledger of it all.
+ * Transaction messages are queued while offline and leave in order, each repeated as the retry policy says.
+ */
+export class VirtualStation {
+  readonly id: string
+  readonly ledger = new Ledger()
+  readonly settings: Map<string, string>
+  readonly connectors: number
+  readonly #options: Required<Pick<VirtualStationOptions, 'retry' | 'callTimeoutMs' | 'reconnectMs'>> &
+    VirtualStationOptions
+  readonly #dialect: Dialect
+  /** Lifetime registers in Wh, by connector. */
+  readonly #registersWh: number[]
+  readonly #stops = new Map<Session, AbortController>()
+  readonly #queue: QueuedMessage[] = []
+  readonly #life = new AbortController()
+  #socket: StationSocket | null = null
+  #accepted = false
+  #draining = false
+  #heartbeat: NodeJS.Timeout | undefined
+  #heartbeatSeconds = 300
+
+  constructor(options: VirtualStationOptions) {
+    this.#options = { retry: patientRetry, callTimeoutMs: 30_000, reconnectMs: 500, ...options }
+    this.id = options.id
+    this.connectors = options.connectors ?? 1
+    this.settings = new Map(Object.entries(options.settings ?? defaultSettings[options.protocol]))
+    this.#dialect = options.protocol === 'ocpp1.6' ? dialect16() : dialect201()
+    this.#registersWh = Array.from({ length: this.connectors + 1 }, () => 100_000)
+  }
+
+  /** The connection of the moment; null while offline. */
+  get socket(): StationSocket | null {
+    return this.#socket?.isOpen ? this.#socket : null
+  }
+
+  get isOnline(): boolean {
+    return this.#accepted && this.socket !== null
+  }
+
+  /** Messages not yet answered, the one in flight included. */
+  get queued(): number {
+    return this.#queue.length
+  }
+
+  /** Connects, boots until accepted, reports its connectors; from then on it reconnects by itself. */
+  async start(): Promise<void> {
+    await this.#connect()
+    await this.#boot()
+    void this.#stayConnected()
+  }
+
+  /** Ends sessions' timers and the connection; nothing more is sent. */
+  async stop(): Promise<void> {
+    this.#life.abort()
+    clearInterval(this.#heartbeat)
+    for (const stop of this.#stops.values()) stop.abort()
+    const socket = this.#socket
+    socket?.close(1000, 'stopped')
+    await socket?.closed
+  }
+
+  /** Cuts the connection as a pulled cable does; the station notices and reconnects. */
+  dropConnection(): void {
+    this.#socket?.terminate()
+  }
+
+  /** A call outside the queue. @throws NoAnswer */
+  async call({ action, payload }: Message): Promise<Answer> {
+    const socket = this.socket
+    if (!socket) throw new NoAnswer('offline')
+    const entry = { at: new Date(), action, payload, attempts: 1 }
+    try {
+      const answer = await socket.call(action, payload)
+      const outcome = answer.kind
+      this.ledger.calls.push({ ...entry, outcome, answer: outcome === 'result' ? answer.payload : null })
+      return answer
+    } catch (cause) {
+      this.ledger.calls.push({ ...entry, outcome: 'no-answer', answer: null })
+      throw cause
+    }
+  }
+
+  /**
+   * One whole session: plug in, authorize, charge, leave.
+   * @returns the session, its registers in Wh as the station counted them
+   */
+  async charge({ connector = 1, token, powerW = 11_000, readings = 5, intervalMs = 1_000 }: ChargeOptions) {
+    await this.#report(connector, 'Occupied')
+    await this.call(this.#dialect.authorize(token)).catch(ifOffline)
+    const session = this.begin(connector, token)
+    const stop = this.#stops.get(session)?.signal ?? this.#life.signal
+    await this.#report(connector, 'Charging')
+    for (let reading = 0; reading < readings && !stop.aborted; reading += 1) {
+      await pause(intervalMs, stop)
+      void this.meter(session, Math.round((powerW * intervalMs) / 3_600_000), powerW)
+    }
+    await this.end(session, stop.aborted ? 'Remote' : 'Local')
+    await this.#report(connector, 'Finishing')
+    await this.#report(connector, 'Available')
+    return session
+  }
+
+  /** Starts a session; its message goes through the queue. */
+  begin(connector: number, token: string): Session {
+    const session: Session = {
+      connector,
+      token,
+      transactionId: null,
+      startedAt: new Date(),
+      endedAt: null,
+      meterStartWh: this.#registersWh[connector] ?? 0,
+      meterStopWh: null,
+      tokenStatus: null,
+    }
+    this.ledger.sessions.push(session)
+    this.#stops.set(session, new AbortController())
+    this.#enqueue(
+      () => this.#dialect.begin(session, session.startedAt),
+      ({ answer }) => {
+        if (!answer) return
+        session.transactionId = this.#dialect.givenTransactionId(answer) ?? session.transactionId
+        session.tokenStatus = this.#dialect.tokenStatus(answer)
+      },
+    )
+    return session
+  }
+
+  /** Adds energy and reports the reading. */
+  meter(session: Session, addedWh: number, powerW: number): Promise<LedgerCall> {
+    const register = (this.#registersWh[session.connector] ?? 0) + addedWh
+    this.#registersWh[session.connector] = register
+    const at = new Date()
+    return new Promise((done) => this.#enqueue(() => this.#dialect.meter(session, at, register, powerW), done))
+  }
+
+  /** Ends the session; resolves once its message was answered or given up. */
+  end(session: Session, reason = 'Local'): Promise<LedgerCall> {
+    const at = new Date()
+    session.endedAt = at
+    session.meterStopWh = this.#registersWh[session.connector] ?? session.meterStartWh
+    this.#stops.delete(session)
+    return new Promise((done) => this.#enqueue(() => this.#dialect.end(session, at, reason), done))
+  }
+
+  async #connect(): Promise<void> {
+    const { id, protocol, urls, password, callTimeoutMs, reconnectMs } = this.#options
+    for (let attempt = 0; !this.#life.signal.aborted; attempt += 1) {
+      const url = urls[attempt % urls.length] ?? ''
+      try {
+        this.#socket = await StationSocket.open({
+          url,
+          id,
+          protocols: [protocol],
+          callTimeoutMs,
+          ...(password === undefined ? {} : { password }),
+        })
+        this.#listen(this.#socket)
+        return
+      } catch (cause) {
+        if (this.#life.signal.aborted) throw cause
+        const backOff = reconnectMs * 2 ** Math.min(attempt, 10)
+        await pause(Math.min(backOff, 60_000) * (0.5 + Math.random() / 2), this.#life.signal)
+      }
+    }
+  }
+
+  async #stayConnected(): Promise<void> {
+    while (!this.#life.signal.aborted) {
+      await this.#socket?.closed
+      clearInterval(this.#heartbeat)
+      if (this.#life.signal.aborted) return
+      await pause(this.#options.reconnectMs * Math.random(), this.#life.signal)
+      await this.#connect().catch(ifOffline)
+      if (!this.#accepted) await this.#boot().catch(ifOffline)
+      this.#beat()
+      void this.#drain()
+    }
+  }
+
+  async #boot(): Promise<void> {
+    while (!this.#life.signal.aborted) {
+      const answer = await this.call(this.#dialect.boot())
+      const { status, interval } = (answer.kind === 'result' ? answer.payload : {}) as Payload
+      const seconds = Number(interval) || 60
+      if (status === 'Accepted') {
+        this.#accepted = true
+        this.#heartbeatSeconds = seconds
+        this.#beat()
+        break
+      }
+      await pause(seconds * 1_000, this.#life.signal)
+    }
+    for (let connector = 1; connector <= this.connectors; connector += 1) await this.#report(connector, 'Available')
+    void this.#drain()
+  }
+
+  #beat(): void {
+    clearInterval(this.#heartbeat)
+    this.#heartbeat = setInterval(() => {
+      void this.call({ action: 'Heartbeat', payload: {} }).catch(ifOffline)
+    }, this.#heartbeatSeconds * 1_000)
+  }
+
+  /** A status that was missed while offline is not sent later: the next one replaces it. */
+  async #report(connector: number, status: Parameters<Dialect['status']>[1]): Promise<void> {
+    if (this.isOnline) await this.call(this.#dialect.status(connector, status, new Date())).catch(ifOffline)
+  }
+
+  #enqueue(build: () => Message, done: (call: LedgerCall) => void): void {
+    this.#queue.push({ build: once(build), done })
+    void this.#drain()
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      for (let head = this.#queue[0]; head && this.isOnline; head = this.#queue[0]) {
+        const call = await this.#deliver(head.build())
+        if (!call) return
+        this.#queue.shift()
+        this.ledger.calls.push(call)
+        head.done(call)
+      }
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  /** @returns null when the connection went away: the message stays at the head */
+  async #deliver({ action, payload }: Message): Promise<LedgerCall | null> {
+    const { attempts, intervalMs } = this.#options.retry
+    const at = new Date()
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.socket?.call(action, payload).catch(ifOffline)
+      if (answer?.kind === 'result') {
+        return { at, action, payload, outcome: 'result', answer: answer.payload, attempts: attempt }
+      }
+      if (!this.socket) return null
+      if (attempt >= attempts) return { at, action, payload, outcome: 'discarded', answer: null, attempts: attempt }
+      await pause(intervalMs * attempt, this.#life.signal)
+    }
+  }
+
+  #listen(socket: StationSocket): void {
+    const commands = this.#dialect.commands(this.#controls())
+    for (const [action, handler] of Object.entries(commands)) {
+      socket.on(action, (payload, messageId) => {
+        this.ledger.commands.push({ at: new Date(), messageId, action, payload })
+        return handler(payload, messageId)
+      })
+    }
+  }
+
+  #controls(): Controls {
+    const { id, connectors, settings, ledger } = this
+    const open = () => ledger.sessions.filter(({ endedAt }) => endedAt === null)
+    return {
+      id,
+      connectors,
+      settings,
+      startSession: (connector, token) => setImmediate(() => void this.charge({ connector, token }).catch(ifOffline)),
+      stopSession: (transactionId) => {
+        const session = open().find((each) => each.transactionId === transactionId)
+        if (session) this.#stops.get(session)?.abort()
+        return session !== undefined
+      },
+      sessionOn: (connector) => open().find((each) => each.connector === connector),
+      sessionBy: (transactionId) => ledger.sessions.find((each) => each.transactionId === transactionId),
+      reboot: () => {
+        this.#accepted = false
+        setTimeout(() => this.#socket?.close(1000, 'reboot'), 50)
+      },
+      later: (message) => setImmediate(() => void this.call(message).catch(ifOffline)),
+      boot: () => this.#dialect.boot(),
+    }
+  }
+}
+
+const defaultSettings = {
+  'ocpp1.6': { HeartbeatInterval: '300', MeterValueSampleInterval: '60', AuthorizationKey: '' },
+  'ocpp2.0.1': {
+    'OCPPCommCtrlr.HeartbeatInterval': '300',
+    'OCPPCommCtrlr.OfflineThreshold': '60',
+    'AuthCtrlr.AuthorizeRemoteStart': 'false',
+    'SecurityCtrlr.BasicAuthPassword': '',
+  },
+} satisfies Record<VirtualStationOptions['protocol'], Record<string, string>>
+
+/** Offline is a station's ordinary life; anything else is a mistake of ours. */
+function ifOffline(cause: unknown): undefined {
+  if (cause instanceof NoAnswer) return undefined
+  throw cause
+}
+
+function once(build: () => Message): () => Message {
+  let message: Message | null = null
+  return () => {
+    message ??= build()
+    return message
+  }
+}
