@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real Postgres, Redis and Kafka (KRaft, one node) on loopback ports of their own, for development and tests.
-# No containers. For a production set-up this is no model: no replication, no flush to disk, no passwords.
+# No containers. For a production set-up this is no model: no replication, no passwords.
 #
 #   eval "$(deploy/local/services.sh up)"     start what is not running, wait until each answers, print the variables
 #   deploy/local/services.sh down             stop what runs; the data stays
@@ -74,7 +74,7 @@ postgres_bin() {
   dirname "$(command -v pg_ctl)"
 }
 
-postgres_answers() { "$(postgres_bin)/pg_isready" -q -h 127.0.0.1 -p "$postgres_port"; }
+postgres_answers() { "$(postgres_bin)/pg_isready" -q -U postgres -h 127.0.0.1 -p "$postgres_port"; }
 postgres_runs() { pid_of "$dir/postgres/postmaster.pid" "$dir/postgres" >/dev/null; }
 
 postgres_up() {
@@ -92,8 +92,8 @@ postgres_up() {
       as_postgres "$bin/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$dir/initdb.log" 2>&1 ||
         fail "initdb failed: $dir/initdb.log"
     fi
-    as_postgres "$bin/pg_ctl" -D "$data" -l "$data/server.log" -W start -o "-p $postgres_port -h 127.0.0.1 -k ''
-      -c max_connections=300 -c shared_buffers=256MB -c max_wal_size=2GB -c fsync=off" >/dev/null
+    local options="-p $postgres_port -h 127.0.0.1 -k '' -c max_connections=300 -c shared_buffers=256MB"
+    as_postgres "$bin/pg_ctl" -D "$data" -l "$data/server.log" -W -o "$options -c max_wal_size=2GB" start >/dev/null
   fi
   wait_for postgres "$data/server.log" postgres_answers
 }
