@@ -1,0 +1,278 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { ApiClient } from './api-client.js'
+
+const binary = fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
+
+export const services = {
+  databaseUrl: process.env.TEST_DATABASE_URL,
+  brokers: process.env.TEST_KAFKA_BROKERS,
+  redisUrl: process.env.TEST_REDIS_URL,
+}
+
+/** Whether the real services are named. @throws where they are required (CI) and one is missing */
+export function hasServices(): boolean {
+  const missing = Object.entries(services).filter(([, value]) => !value)
+  if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
+    throw new Error(`Required but not named in the environment: ${missing.map(([name]) => name).join(', ')}`)
+  }
+  return missing.length === 0
+}
+
+/** One Busbar process of a test. */
+export class BusbarProcess {
+  readonly name: string
+  readonly port: number
+  readonly child: ChildProcess
+  readonly exited: Promise<number | null>
+
+  constructor(name: string, args: string[], env: Record<string, string>, port: number, logFile: string) {
+    this.name = name
+    this.port = port
+    this.child = spawn(process.execPath, ['--enable-source-maps', binary, ...args], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const log = createWriteStream(logFile, { flags: 'a' })
+    this.child.stdout?.pipe(log)
+    this.child.stderr?.pipe(log)
+    this.exited = new Promise((resolve) => this.child.on('exit', (code) => resolve(code)))
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
+  }
+
+  /** SIGTERM, and SIGKILL for one that does not go within 20 s. */
+  async stop(): Promise<void> {
+    this.signal('SIGCONT')
+    this.signal('SIGTERM')
+    const gone = await Promise.race([this.exited.then(() => true), sleep(20_000, false, { ref: false })])
+    if (!gone) this.signal('SIGKILL')
+    await this.exited
+  }
+}
+
+export interface System {
+  gateways: BusbarProcess[]
+  workers: BusbarProcess[]
+  api: ApiClient
+  apiProcess: BusbarProcess
+  /** Up to the station id, one a gateway. */
+  urls: string[]
+  database: pg.Pool
+  topicPrefix: string
+  /** Starts one more (or the killed one again) on the same port. */
+  restartGateway(index: number): Promise<void>
+  restartWorker(index: number): Promise<void>
+  folder: string
+  stop(): Promise<void>
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** Waits until the check gives something. @throws with what was awaited, after the time */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | null | false> | T | undefined | null | false,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  while (Date.now() < deadline) {
+    const found = await check()
+    if (found) return found
+    await sleep(50)
+  }
+  throw new Error(`Not within ${timeoutMs} ms: ${what}`)
+}
+
+async function ready(process: BusbarProcess, port: number, logFile: string): Promise<void> {
+  let exitCode: number | null | undefined
+  void process.exited.then((code) => {
+    exitCode = code
+  })
+  await until(
+    `${process.name} ready (its log: ${logFile})`,
+    async () => {
+      if (exitCode !== undefined) throw new Error(`${process.name} exited with ${exitCode}; its log: ${logFile}`)
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null)
+      return response?.ok
+    },
+    60_000,
+  )
+}
+
+/** `busbar up` in a data folder of its own; nothing outside it is used. */
+export async function startEmbedded(env: Record<string, string> = {}): Promise<System> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'busbar-system-'))
+  const [gatewayPort, apiPort, postgresPort] = [await freePort(), await freePort(), await freePort()]
+  const logFile = path.join(folder, 'up.log')
+  const environment = {
+    BUSBAR_DATA_DIR: path.join(folder, 'data'),
+    BUSBAR_HOST: '127.0.0.1',
+    BUSBAR_GATEWAY_PORT: String(gatewayPort),
+    BUSBAR_API_PORT: String(apiPort),
+    BUSBAR_EMBEDDED_POSTGRES_PORT: String(postgresPort),
+    BUSBAR_PARTITIONS: '4',
+    ...env,
+  }
+  const open = async () => {
+    const up = new BusbarProcess('up', ['up'], environment, gatewayPort, logFile)
+    await ready(up, apiPort, logFile)
+    return up
+  }
+  let up = await open()
+  const { readFile } = await import('node:fs/promises')
+  const key = await until('first API key', () =>
+    readFile(path.join(folder, 'data', 'first-api-key'), 'utf8').catch(() => null),
+  )
+  const password = await readFile(path.join(folder, 'data', 'postgres', 'busbar-password'), 'utf8').catch(() => '')
+  const database = new pg.Pool({
+    host: '127.0.0.1',
+    port: postgresPort,
+    user: 'postgres',
+    password: password.trim(),
+    database: 'busbar',
+    max: 4,
+  })
+  database.on('error', () => {})
+  const restart = async () => {
+    up = await open()
+  }
+  return {
+    gateways: [up],
+    workers: [up],
+    apiProcess: up,
+    api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
+    urls: [`ws://127.0.0.1:${gatewayPort}/ocpp`],
+    database,
+    topicPrefix: 'busbar',
+    restartGateway: restart,
+    restartWorker: restart,
+    folder,
+    async stop() {
+      await database.end()
+      await up.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Gateways, workers and an API as processes of their own, on the real services that the environment names. */
+export async function startDistributed(
+  size: { gateways: number; workers: number; partitions?: number },
+  env: Record<string, string> = {},
+): Promise<System> {
+  const { databaseUrl = '', brokers = '', redisUrl = '' } = services
+  const folder = await mkdtemp(path.join(tmpdir(), 'busbar-system-'))
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const admin = new pg.Client(databaseUrl)
+  await admin.connect()
+  await admin.query(`CREATE DATABASE ${name}`)
+  const url = new URL(databaseUrl)
+  url.pathname = `/${name}`
+  const environment = {
+    BUSBAR_DATABASE_URL: url.toString(),
+    BUSBAR_KAFKA_BROKERS: brokers,
+    BUSBAR_REDIS_URL: redisUrl,
+    BUSBAR_TOPIC_PREFIX: name,
+    BUSBAR_PARTITIONS: String(size.partitions ?? 12),
+    BUSBAR_SECRET: 'a secret of forty characters for the tests',
+    BUSBAR_HOST: '127.0.0.1',
+    BUSBAR_LOG_LEVEL: 'info',
+    BUSBAR_DATABASE_POOL: '8',
+    ...env,
+  }
+  const command = async (...args: string[]) => {
+    const output = path.join(folder, `${args[0]}.out`)
+    const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output)
+    const code = await process.exited
+    const { readFile } = await import('node:fs/promises')
+    const text = await readFile(output, 'utf8')
+    if (code !== 0) throw new Error(`busbar ${args.join(' ')} exited with ${code}:\n${text}`)
+    return text
+  }
+  await command('migrate')
+  const keyLines = await command('keys', 'create', 'test')
+  const key = /^key\s+(\S+)$/m.exec(keyLines)?.[1] ?? ''
+
+  const startGateway = async (index: number, port: number) => {
+    const healthPort = await freePort()
+    const logFile = path.join(folder, `gateway-${index}.log`)
+    const process = new BusbarProcess(
+      `gateway ${index}`,
+      ['gateway'],
+      { ...environment, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
+      port,
+      logFile,
+    )
+    await ready(process, healthPort, logFile)
+    return process
+  }
+  const startWorker = async (index: number) => {
+    const healthPort = await freePort()
+    const logFile = path.join(folder, `worker-${index}.log`)
+    const process = new BusbarProcess(
+      `worker ${index}`,
+      ['worker'],
+      { ...environment, BUSBAR_HEALTH_PORT: String(healthPort) },
+      healthPort,
+      logFile,
+    )
+    await ready(process, healthPort, logFile)
+    return process
+  }
+  const apiPort = await freePort()
+  const apiLog = path.join(folder, 'api.log')
+  const apiProcess = new BusbarProcess(
+    'api',
+    ['api'],
+    { ...environment, BUSBAR_API_PORT: String(apiPort) },
+    apiPort,
+    apiLog,
+  )
+  const gatewayPorts = await Promise.all(Array.from({ length: size.gateways }, () => freePort()))
+  const [gateways, workers] = await Promise.all([
+    Promise.all(gatewayPorts.map((port, index) => startGateway(index, port))),
+    Promise.all(Array.from({ length: size.workers }, (_, index) => startWorker(index))),
+    ready(apiProcess, apiPort, apiLog),
+  ])
+  const database = new pg.Pool({ connectionString: url.toString(), max: 4 })
+  return {
+    gateways,
+    workers,
+    apiProcess,
+    api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
+    urls: gatewayPorts.map((port) => `ws://127.0.0.1:${port}/ocpp`),
+    database,
+    topicPrefix: name,
+    async restartGateway(index) {
+      gateways[index] = await startGateway(index, gatewayPorts[index] ?? 0)
+    },
+    async restartWorker(index) {
+      workers[index] = await startWorker(index)
+    },
+    folder,
+    async stop() {
+      await database.end()
+      await Promise.all([...gateways, ...workers, apiProcess].map((process) => process.stop()))
+      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
+      await admin.end()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
