@@ -1,0 +1,23 @@
+export type { Backbone } from './ports/backbone.js'
+export {
+  type ConsumeOptions,
+  type EventLog,
+  type Headers,
+  type LogBatch,
+  type LogRecord,
+  maxRecordBytes,
+  type OutgoingRecord,
+  type TailOptions,
+} from './ports/event-log.js'
+export type { Job, JobWakes } from './ports/job-wakes.js'
+export { apiSource, type Outbox, type OutboxRow } from './ports/outbox.js'
+export { type Dispatched, type LapsedGateway, leaseMs, type Ownership } from './ports/ownership.js'
+export {
+  type CallAnswer,
+  type ChannelMessage,
+  type CommandMessage,
+  type StationChannels,
+  stationChannel,
+  verdictChannel,
+} from './ports/station-channels.js'
+export { type ServiceName, type Topics, topicNames } from './topics.js'

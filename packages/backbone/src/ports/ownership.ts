@@ -1,0 +1,40 @@
+import type { CommandMessage } from './station-channels.js'
+
+/** How long a gateway is believed to live after `renewLease`; it renews every 5 s. */
+export const leaseMs = 15_000
+
+export interface Dispatched {
+  /** Listeners on the station's channel that were handed the command. 0: nobody holds the station. */
+  receivers: number
+  /** Null: the station is not registered, nothing was published. */
+  epoch: number | null
+  gatewayId: string | null
+}
+
+export interface LapsedGateway {
+  gatewayId: string
+  stations: { stationId: string; connectionId: string; epoch: number }[]
+}
+
+/** Which connection owns a station: the newest, told apart by a rising epoch. */
+export interface Ownership {
+  /**
+   * Makes this connection the owner. The epoch is max(stored + 1, time in microseconds), so it rises even when the
+   * store was emptied; `takeover` goes out on the station's channel in the same step.
+   * @throws UnavailableError within 1 s
+   */
+  register(stationId: string, connectionId: string, gatewayId: string): Promise<{ epoch: number }>
+  /** Compare and delete: a late close never removes the newcomer. @returns whether it was still the owner */
+  unregister(stationId: string, epoch: number): Promise<boolean>
+  /** Reads the epoch and publishes the command with it in one step. Sent once: an error may mean it went out. */
+  dispatch(stationId: string, command: Omit<CommandMessage, 'epoch'>): Promise<Dispatched>
+  /** Say "I live" for the next `leaseMs`. */
+  renewLease(gatewayId: string): Promise<void>
+  /**
+   * Gateways whose lease lapsed, with the stations they owned; these own nothing any more. Each is handed to one caller,
+   * who ends it with `releaseGateway`; without that, it is handed out again after `leaseMs`.
+   */
+  takeLapsed(): Promise<LapsedGateway[]>
+  /** The caller of `takeLapsed` is done with this gateway, or a gateway leaves by itself and has closed its stations. */
+  releaseGateway(gatewayId: string): Promise<void>
+}

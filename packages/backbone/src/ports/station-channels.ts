@@ -1,0 +1,45 @@
+export type CallAnswer = { result: object } | { error: { code: string; message: string } }
+
+/** An operator's wish on its way to the connection of one epoch. */
+export interface CommandMessage {
+  kind: 'command'
+  commandId: string
+  callIndex: number
+  /** Only the connection registered under it may send. */
+  epoch: number
+  /** ISO time; not sent after it. */
+  expiresAt: string
+  action: string
+  payload: object
+  /** Sent only once the inbound call of this connection and sequence is answered. */
+  afterSequence?: { connectionId: string; sequence: number }
+}
+
+export type ChannelMessage =
+  | { kind: 'answer'; connectionId: string; sequence: number; answer: CallAnswer }
+  | CommandMessage
+  | { kind: 'takeover'; epoch: number; connectionId: string }
+  | { kind: 'registration'; registration: 'Accepted' | 'Pending' | 'Rejected' }
+  | { kind: 'verdict'; commandId: string; status: string; response: unknown; error: unknown }
+
+export const stationChannel = (stationId: string): string => `station:${stationId}`
+export const verdictChannel = (commandId: string): string => `verdict:${commandId}`
+
+/**
+ * Messages to whoever listens now; nothing is kept. Order per channel and publisher. Delivery: at most once, nothing is
+ * sent a second time.
+ */
+export interface StationChannels {
+  /**
+   * Resolves once messages arrive. While Redis is away it resolves after 1 s, and they arrive from its return on; a
+   * lost subscription comes back by itself.
+   * @param listener must not throw; called with its own copy of the message
+   * @returns ends this listener's subscription
+   */
+  subscribe(channel: string, listener: (message: ChannelMessage) => void): Promise<() => Promise<void>>
+  /**
+   * @returns how many subscribers took each message, in order
+   * @throws UnavailableError within 1 s
+   */
+  publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]>
+}

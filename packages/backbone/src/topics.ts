@@ -1,0 +1,36 @@
+const services = ['stations', 'transactions', 'smart-charging', 'reservations', 'commands', 'journal'] as const
+
+/** The services that have a lane; the same names as in the actions table. */
+export type ServiceName = (typeof services)[number]
+
+/** Full names of all topics under one prefix. Every topic has the same number of partitions, the key is the station. */
+export interface Topics {
+  /** What stations say to one service: `busbar.ocpp.<service>`. */
+  lane(service: ServiceName): string
+  /** Outcomes of our CALLs; the lane of the commands service. */
+  outcomes: string
+  /** What we sent to stations, and what we refused of theirs. */
+  sent: string
+  /** Command requests. */
+  commands: string
+  /** Verdicts. */
+  commandResults: string
+  /** CloudEvents. */
+  events: string
+  /** Nobody reads it: an append to it proves that the log takes records again. */
+  canary: string
+  all: string[]
+}
+
+export function topicNames(prefix: string): Topics {
+  const lane = (service: ServiceName) => `${prefix}.ocpp.${service}`
+  const names = {
+    outcomes: lane('commands'),
+    sent: `${prefix}.ocpp.sent`,
+    commands: `${prefix}.commands`,
+    commandResults: `${prefix}.command-results`,
+    events: `${prefix}.events`,
+    canary: `${prefix}.canary`,
+  }
+  return { lane, ...names, all: [...new Set([...services.map(lane), ...Object.values(names)])] }
+}
