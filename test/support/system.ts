@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,6 +11,8 @@ import pg from 'pg'
 import { ApiClient } from './api-client.js'
 
 const binary = fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
+
+const masterSecret = 'a secret of forty characters for the tests'
 
 export const services = {
   databaseUrl: process.env.TEST_DATABASE_URL,
@@ -70,6 +72,7 @@ export interface System {
   urls: string[]
   database: pg.Pool
   topicPrefix: string
+  masterSecret: string
   /** Starts one more (or the killed one again) on the same port. */
   restartGateway(index: number): Promise<void>
   restartWorker(index: number): Promise<void>
@@ -128,6 +131,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     BUSBAR_API_PORT: String(apiPort),
     BUSBAR_EMBEDDED_POSTGRES_PORT: String(postgresPort),
     BUSBAR_PARTITIONS: '4',
+    BUSBAR_SECRET: masterSecret,
     ...env,
   }
   const open = async () => {
@@ -136,7 +140,6 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     return up
   }
   let up = await open()
-  const { readFile } = await import('node:fs/promises')
   const key = await until('first API key', () =>
     readFile(path.join(folder, 'data', 'first-api-key'), 'utf8').catch(() => null),
   )
@@ -161,6 +164,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     urls: [`ws://127.0.0.1:${gatewayPort}/ocpp`],
     database,
     topicPrefix: 'busbar',
+    masterSecret,
     restartGateway: restart,
     restartWorker: restart,
     folder,
@@ -172,9 +176,15 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
   }
 }
 
-/** Gateways, workers and an API as processes of their own, on the real services that the environment names. */
+/** Every service, for a worker that is not to be special. */
+export const allServices = 'stations,transactions,commands,journal'
+
+/**
+ * Gateways, workers and an API as processes of their own, on the real services that the environment names. A worker is
+ * named by its services, comma-separated.
+ */
 export async function startDistributed(
-  size: { gateways: number; workers: number; partitions?: number },
+  size: { gateways: number; workers: readonly string[]; partitions?: number },
   env: Record<string, string> = {},
 ): Promise<System> {
   const { databaseUrl = '', brokers = '', redisUrl = '' } = services
@@ -191,7 +201,7 @@ export async function startDistributed(
     BUSBAR_REDIS_URL: redisUrl,
     BUSBAR_TOPIC_PREFIX: name,
     BUSBAR_PARTITIONS: String(size.partitions ?? 12),
-    BUSBAR_SECRET: 'a secret of forty characters for the tests',
+    BUSBAR_SECRET: masterSecret,
     BUSBAR_HOST: '127.0.0.1',
     BUSBAR_LOG_LEVEL: 'info',
     BUSBAR_DATABASE_POOL: '8',
@@ -201,7 +211,6 @@ export async function startDistributed(
     const output = path.join(folder, `${args[0]}.out`)
     const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output)
     const code = await process.exited
-    const { readFile } = await import('node:fs/promises')
     const text = await readFile(output, 'utf8')
     if (code !== 0) throw new Error(`busbar ${args.join(' ')} exited with ${code}:\n${text}`)
     return text
@@ -228,7 +237,7 @@ export async function startDistributed(
     const logFile = path.join(folder, `worker-${index}.log`)
     const process = new BusbarProcess(
       `worker ${index}`,
-      ['worker'],
+      ['worker', '--services', size.workers[index] ?? allServices],
       { ...environment, BUSBAR_HEALTH_PORT: String(healthPort) },
       healthPort,
       logFile,
@@ -248,7 +257,7 @@ export async function startDistributed(
   const gatewayPorts = await Promise.all(Array.from({ length: size.gateways }, () => freePort()))
   const [gateways, workers] = await Promise.all([
     Promise.all(gatewayPorts.map((port, index) => startGateway(index, port))),
-    Promise.all(Array.from({ length: size.workers }, (_, index) => startWorker(index))),
+    Promise.all(size.workers.map((_, index) => startWorker(index))),
     ready(apiProcess, apiPort, apiLog),
   ])
   const database = new pg.Pool({ connectionString: url.toString(), max: 4 })
@@ -260,6 +269,7 @@ export async function startDistributed(
     urls: gatewayPorts.map((port) => `ws://127.0.0.1:${port}/ocpp`),
     database,
     topicPrefix: name,
+    masterSecret,
     async restartGateway(index) {
       gateways[index] = await startGateway(index, gatewayPorts[index] ?? 0)
     },
