@@ -1,0 +1,167 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import { toStoreError } from './errors.js'
+import { PrismaClient } from './generated/prisma/client.js'
+
+/** One statement. With a name it is prepared once per connection: one name, one text. */
+export interface Sql {
+  text: string
+  values: unknown[]
+  name?: string
+}
+
+/** Rows come as Postgres types: int8 is bigint, numeric and date are strings, timestamptz is Date, jsonb is parsed. */
+export interface Session {
+  /** @throws UnavailableError DataError OffsetConflictError */
+  query<Row>(statement: Sql): Promise<Row[]>
+}
+
+export interface Database extends Session {
+  /** For reads and single writes of the API; its errors go through `toStoreError`. Never in the message path. */
+  readonly prisma: PrismaClient
+  /**
+   * All statements in one dbTransaction. They are written to one connection without waiting for each other; the first
+   * that fails undoes all.
+   * @returns the rows of each statement
+   * @throws DataError OffsetConflictError, nothing was committed
+   * @throws UnavailableError, also when the connection broke during COMMIT and nobody knows: redo with the same keys
+   */
+  commit(statements: readonly Sql[]): Promise<unknown[][]>
+  /** A connection of its own while `run` lasts, outside the pool: for advisory locks and dbTransactions step by step. */
+  session<T>(run: (session: Session) => Promise<T>): Promise<T>
+  /** @throws UnavailableError */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface DatabaseConfig {
+  url: string
+  poolSize: number
+  /** How long one statement may run; Postgres cancels it, and 1 s later we give the connection up. */
+  statementTimeoutMs: number
+}
+
+const connectTimeoutMs = 5000
+const parsers = new Map<number, (text: string) => unknown>([
+  [pg.types.builtins.INT8, BigInt],
+  // The driver would make it midnight of the machine's time zone.
+  [pg.types.builtins.DATE, String],
+])
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    const parser = format === 'binary' ? undefined : parsers.get(oid)
+    return parser ?? pg.types.getTypeParser(oid, format)
+  },
+} as pg.CustomTypesConfig
+
+export const connectionConfig = (url: string): pg.ClientConfig => ({
+  connectionString: url,
+  types,
+  keepAlive: true,
+  application_name: 'busbar',
+  connectionTimeoutMillis: connectTimeoutMs,
+})
+
+/** Opens the pool; connections are made when first needed, so this works while Postgres is away. */
+export function openDatabase(config: DatabaseConfig): Database {
+  const pool = new pg.Pool({
+    ...connectionConfig(config.url),
+    max: config.poolSize,
+    statement_timeout: config.statementTimeoutMs,
+    query_timeout: config.statementTimeoutMs + 1000,
+    pipeline: true,
+  } as pg.PoolConfig)
+  // An idle connection that dies is no one's failure: the pool has dropped it and opens another when needed.
+  pool.on('error', () => {})
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
+
+  async function query<Row>(statement: Sql): Promise<Row[]> {
+    try {
+      const { rows } = await pool.query(statement)
+      return rows
+    } catch (cause) {
+      throw toStoreError(cause)
+    }
+  }
+
+  return {
+    prisma,
+    query,
+    commit: async (statements) => {
+      try {
+        return await commitOn(pool, statements)
+      } catch (cause) {
+        throw toStoreError(cause)
+      }
+    },
+    session: (run) => openSession(connectionConfig(config.url), run),
+    ping: async () => {
+      await query({ text: 'SELECT 1', values: [] })
+    },
+    close: async () => {
+      await prisma.$disconnect()
+      await pool.end()
+    },
+  }
+}
+
+async function commitOn(pool: pg.Pool, statements: readonly Sql[]): Promise<unknown[][]> {
+  if (statements.length === 0) return []
+  const client = await pool.connect()
+  // A connection that dies here fails every statement below; without a listener its error event would end the process.
+  const ignore = () => {}
+  client.on('error', ignore)
+  let broken = true
+  try {
+    // After a failed statement Postgres refuses the rest, and answers COMMIT with a rollback.
+    const results = await Promise.allSettled([
+      client.query('BEGIN'),
+      ...statements.map((statement) => client.query(statement)),
+      client.query('COMMIT'),
+    ])
+    const failed = results.find((result) => result.status === 'rejected')
+    broken = results.at(-1)?.status === 'rejected'
+    if (failed) throw failed.reason
+    return results.slice(1, -1).map((result) => (result.status === 'fulfilled' ? result.value.rows : []))
+  } finally {
+    client.removeListener('error', ignore)
+    client.release(broken)
+  }
+}
+
+/** @throws UnavailableError when no connection can be made */
+export async function openSession<T>(config: pg.ClientConfig, run: (session: Session) => Promise<T>): Promise<T> {
+  const client = new pg.Client(config)
+  // A connection lost between two statements fails the next one.
+  client.on('error', () => {})
+  const sorted = async <Result>(work: Promise<Result>) => {
+    try {
+      return await work
+    } catch (cause) {
+      throw toStoreError(cause)
+    }
+  }
+  await sorted(client.connect())
+  try {
+    return await run({
+      query: async <Row>(statement: Sql): Promise<Row[]> => (await sorted(client.query(statement))).rows,
+    })
+  } finally {
+    await client.end()
+  }
+}
+
+/** Step by step; for start-up and upkeep. The message path uses `commit`. */
+export async function dbTransaction<T>(session: Session, run: () => Promise<T>): Promise<T> {
+  await session.query({ text: 'BEGIN', values: [] })
+  try {
+    const result = await run()
+    await session.query({ text: 'COMMIT', values: [] })
+    return result
+  } catch (cause) {
+    // On a lost connection this fails too, and Postgres has undone everything by itself: the first error counts.
+    await session.query({ text: 'ROLLBACK', values: [] }).catch(() => {})
+    throw cause
+  }
+}

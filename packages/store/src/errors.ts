@@ -1,0 +1,51 @@
+/** What we lean on is down or busy, or gave no word whether it committed; the input stays and is tried again. */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError'
+}
+
+/** Postgres refuses this data, and will again: value out of range, key taken, constraint broken. */
+export class DataError extends Error {
+  override readonly name = 'DataError'
+  /** SQLSTATE, 22xxx or 23xxx. */
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Another worker moved the offsets since we read them: a partition is no longer ours. Nothing was committed. */
+export class OffsetConflictError extends Error {
+  override readonly name = 'OffsetConflictError'
+}
+
+/** Raised by the function `advance_offsets` of the migrations. */
+const offsetConflict = 'BB001'
+
+/**
+ * SQLSTATEs that pass by themselves. 08 connection, 40 lost a race, 53 out of resources, 55P03 lock timeout, 57014
+ * statement timeout, 57P server going or coming, 25006 a standby before it is promoted, 58 disk trouble.
+ */
+const passing = /^(08|40|53|55P03|57014|57P0|25006|58)/
+
+/** Of Node's sockets and of the driver (which gives most of its own errors no code). */
+const connectionLost =
+  /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|Connection terminated|connection error|Client was closed|timeout/i
+
+/** Prisma's own codes for the same: not reachable, timed out, closed, no connection free, lost a race. */
+const prismaPassing = /^P(1001|1002|1008|1017|2024|2028|2034|2037)$/
+
+/**
+ * Sorts an error of pg or Prisma by what the caller does with it.
+ * @returns UnavailableError, DataError or OffsetConflictError with the cause kept; any other error as it came: a bug
+ */
+export function toStoreError(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  if (code === offsetConflict) return new OffsetConflictError(cause.message, { cause })
+  if (/^2[23]...$/.test(code)) return new DataError(code, cause.message, { cause })
+  const lost = code === '' || !/^[0-9A-Z]{5}$/.test(code) ? connectionLost.test(`${code} ${cause.message}`) : false
+  if (passing.test(code) || prismaPassing.test(code) || lost) return new UnavailableError(cause.message, { cause })
+  return cause
+}

@@ -1,0 +1,26 @@
+export { type Database, type DatabaseConfig, openDatabase, type Session, type Sql } from './database.js'
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresConfig,
+  EmbeddedPostgresError,
+  startEmbeddedPostgres,
+} from './embedded-postgres.js'
+export { DataError, OffsetConflictError, toStoreError, UnavailableError } from './errors.js'
+export type * from './generated/prisma/client.js'
+export { Prisma } from './generated/prisma/client.js'
+export { type MigrateOptions, type Migration, MigrationError, migrate } from './migrate.js'
+export { newId } from './new-id.js'
+export { ensurePartitions, type Retention } from './partitions.js'
+export {
+  type Columns,
+  type ColumnTypes,
+  deleteFrom,
+  insertInto,
+  type Row,
+  selectFrom,
+  sql,
+  updateRows,
+  upsertInto,
+} from './rows.js'
+export { createTestDatabase, type TestDatabase } from './testing.js'
+export { Vault } from './vault.js'
