@@ -1,9 +1,28 @@
 export { actionTable, findAction } from './actions/index.js'
 export type { ActionRow, AnswerKind, SafeAnswerContext, StationFlags } from './actions/row.js'
+export {
+  addDecimals,
+  compareDecimals,
+  type Decimal,
+  parseDecimal,
+  roundDecimal,
+  shiftDecimal,
+  subtractDecimals,
+} from './decimal.js'
 export { normalizeCode, OcppError, type RpcErrorCode, toWireCode } from './errors.js'
 export { callFrame, errorFrame, type Frame, parseFrame, resultFrame } from './frame.js'
 export type { Json, MessageType, Payload, Protocol, Registration, ServiceName } from './protocol.js'
+export { MissingFieldsError, type Quirk, type QuirkKind } from './readers/findings.js'
 export type { MeterValueReading, SampleReading } from './readers/meter.js'
+export { type MeterValues16Reading, readMeterValues16 } from './readers/meter-values-16.js'
+export { type MeterValues201Reading, readMeterValues201 } from './readers/meter-values-201.js'
+export { readStartTransaction16, type StartTransactionReading } from './readers/start-transaction-16.js'
+export { readStopTransaction16, type StopTransactionReading } from './readers/stop-transaction-16.js'
+export {
+  type IdTokenReading,
+  readTransactionEvent201,
+  type TransactionEventReading,
+} from './readers/transaction-event-201.js'
 export { formatTimestamp, parseTimestamp, type ReadTimestamp } from './timestamp.js'
 export type {
   Requests,
