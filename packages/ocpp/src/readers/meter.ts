@@ -10,6 +10,8 @@ export interface MeterValueReading {
   /** The station's time was missing or unreadable; `at` is the time of receipt. */
   guessed: boolean
   samples: SampleReading[]
+  /** The sampledValue array as sent. */
+  sent: Payload[]
 }
 
 /** One sampled value in the terms of 2.0.1, whatever the version. */
@@ -127,7 +129,7 @@ const hourOf: Record<string, string> = { W: 'Wh', VA: 'VAh', var: 'varh', Wh: 'W
 /**
  * Reads meterValue (1.6: also transactionData). What holds no readable sample is left out and found.
  * @param wireType of SampledValue.value: text in 1.6, number in 2.0.1; either is read
- * @see OCPP 1.6 §7.29 to 7.33, §7.42; 2.0.1 part 2 §2.32 MeterValueType, §2.41 SampledValueType
+ * @see OCPP 1.6 §7 MeterValue, SampledValue; 2.0.1 part 2 §2 MeterValueType, §2.41 SampledValueType
  */
 export function readMeterValues(
   meterValue: unknown,
@@ -147,7 +149,7 @@ export function readMeterValues(
     const samples = sent
       .map((sample) => readSample(sample, wireType, findings, `${sampledPath}/*`))
       .filter((sample) => sample !== null)
-    if (samples.length > 0) readings.push({ at, guessed, samples })
+    if (samples.length > 0) readings.push({ at, guessed, samples, sent })
   }
   return readings
 }
