@@ -1,0 +1,70 @@
+export const roles = ['viewer', 'operator', 'admin', 'auditor'] as const
+export type Role = (typeof roles)[number]
+
+export function isApiRole(text: string): text is Role {
+  return roles.some((role) => role === text)
+}
+
+/** The API key behind a request. */
+export interface Caller {
+  id: string
+  name: string
+  role: Role
+}
+
+const readers: readonly Role[] = roles
+const operators: readonly Role[] = ['operator', 'admin']
+const admins: readonly Role[] = ['admin']
+const auditors: readonly Role[] = ['auditor', 'admin']
+
+/** Who may call what. An endpoint that is not in here cannot be registered. */
+export const access: Readonly<Record<string, readonly Role[]>> = {
+  'GET /v1/sites': readers,
+  'POST /v1/sites': operators,
+  'GET /v1/sites/:id': readers,
+  'PATCH /v1/sites/:id': operators,
+  'DELETE /v1/sites/:id': operators,
+
+  'GET /v1/stations': readers,
+  'POST /v1/stations': operators,
+  'GET /v1/stations/:id': readers,
+  'PATCH /v1/stations/:id': operators,
+  'DELETE /v1/stations/:id': operators,
+  'GET /v1/stations/:id/variables': readers,
+  'PUT /v1/stations/:id/secret': operators,
+  'PUT /v1/stations/:id/registration': operators,
+  'GET /v1/stations/:id/heartbeats': readers,
+  'GET /v1/stations/:id/commands': readers,
+  'POST /v1/stations/:id/commands': operators,
+  'GET /v1/commands/:id': readers,
+
+  'GET /v1/tokens': readers,
+  'POST /v1/tokens': operators,
+  'GET /v1/tokens/:id': readers,
+  'PATCH /v1/tokens/:id': operators,
+  'DELETE /v1/tokens/:id': operators,
+  'GET /v1/token-groups': readers,
+  'POST /v1/token-groups': operators,
+  'GET /v1/token-groups/:id': readers,
+  'PATCH /v1/token-groups/:id': operators,
+  'DELETE /v1/token-groups/:id': operators,
+
+  'GET /v1/transactions': readers,
+  'GET /v1/transactions/:id': readers,
+  'GET /v1/transactions/:id/readings': readers,
+
+  'GET /v1/journal': readers,
+  'GET /v1/dead-letters': readers,
+  'POST /v1/dead-letters/:id/replay': operators,
+  'GET /v1/events': readers,
+
+  'GET /v1/api-keys': admins,
+  'POST /v1/api-keys': admins,
+  'DELETE /v1/api-keys/:id': admins,
+  'GET /v1/audit': auditors,
+}
+
+/** Reachable without a key: liveness, metrics and the documentation. */
+export function isPublic(url: string): boolean {
+  return ['/', '/healthz', '/readyz', '/metrics', '/docs'].includes(url) || url.startsWith('/docs/')
+}

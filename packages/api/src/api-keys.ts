@@ -1,0 +1,59 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type Database, newId, type Sql } from '@busbar/store'
+import type { Role } from './access.js'
+import { auditStatement } from './audit.js'
+
+/** Chosen at random, so that concurrent first starts agree on one key. */
+const firstKeyLock = 7_305_211_944
+
+export interface NewApiKey {
+  id: string
+  /** Shown once; the database holds its hash only. */
+  key: string
+}
+
+export interface ApiKeyDraft {
+  name: string
+  role: Role
+  expiresAt?: Date | null
+  /** For the audit log: who made it. */
+  actor?: string
+}
+
+export function hashKey(key: string): Buffer {
+  return createHash('sha256').update(key).digest()
+}
+
+/** @throws UnavailableError */
+export async function createApiKey(database: Database, draft: ApiKeyDraft): Promise<NewApiKey> {
+  const { created, statements } = draftKey(draft)
+  await database.commit(statements)
+  return created
+}
+
+/**
+ * An admin key for a system that has none, so that a new operator can begin.
+ * @returns null when a key was ever made, revoked ones included
+ * @throws UnavailableError
+ */
+export async function createFirstApiKey(database: Database): Promise<NewApiKey | null> {
+  const { created, statements } = draftKey({ name: 'first', role: 'admin' }, 'WHERE NOT EXISTS (SELECT FROM api_key)')
+  const [, inserted] = await database.commit([
+    { text: 'SELECT pg_advisory_xact_lock($1)', values: [firstKeyLock] },
+    ...statements,
+  ])
+  return inserted?.length ? created : null
+}
+
+function draftKey({ name, role, expiresAt = null, actor = 'console' }: ApiKeyDraft, condition = '') {
+  const created = { id: newId(), key: `busbar_${randomBytes(32).toString('base64url')}` }
+  const insert: Sql = {
+    text: `INSERT INTO api_key (id, name, hash, role, expires_at) SELECT $1::uuid, $2, $3, $4, $5::timestamptz ${condition} RETURNING id`,
+    values: [created.id, name, hashKey(created.key), role, expiresAt],
+  }
+  const audit = auditStatement(
+    { actor, action: 'api-key.create', targetType: 'api-key', targetId: created.id, details: { name, role } },
+    { text: 'WHERE EXISTS (SELECT FROM api_key WHERE id = $6::uuid)', values: [created.id] },
+  )
+  return { created, statements: [insert, audit] }
+}

@@ -1,0 +1,186 @@
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify'
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { access, type Caller, isPublic } from './access.js'
+import { findBearer, KeyRing, unauthorized } from './authenticate.js'
+import { EventStream } from './events/stream.js'
+import { healthRoutes } from './health.js'
+import { describeRoute, registerOpenApi } from './openapi.js'
+import type { ApiConfig, ApiPorts } from './ports.js'
+import { notFound, ProblemError, problemType, sendProblem } from './problems.js'
+import { apiKeyRoutes } from './routes/api-keys.js'
+import { auditRoutes } from './routes/audit.js'
+import { commandRoutes } from './routes/commands.js'
+import { deadLetterRoutes } from './routes/dead-letters.js'
+import { eventRoutes } from './routes/events.js'
+import { journalRoutes } from './routes/journal.js'
+import { siteRoutes } from './routes/sites.js'
+import { stationAccessRoutes } from './routes/station-access.js'
+import { stationRoutes } from './routes/stations.js'
+import { tokenGroupRoutes } from './routes/token-groups.js'
+import { tokenRoutes } from './routes/tokens.js'
+import { transactionRoutes } from './routes/transactions.js'
+
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+/** What routes share beyond their ports. */
+export interface RouteContext extends ApiPorts {
+  config: ApiConfig
+  keys: KeyRing
+  events: EventStream
+  /** Sends what a commit left in the outbox. */
+  pokeOutbox(): void
+  /** Aborts when the API stops: waits end, streams close. */
+  closing: AbortSignal
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null
+  }
+  interface FastifyContextConfig {
+    /** Problems of this endpoint beyond those that all have. */
+    problems?: readonly number[]
+  }
+}
+
+/**
+ * The API without its listener: plugins, authentication, routes.
+ * @throws UnavailableError when the event log cannot be followed
+ */
+export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api> {
+  const app = createApp(config, ports)
+  const keys = new KeyRing(ports.database, config.keyCacheMs)
+  const closing = new AbortController()
+  const events = await EventStream.follow(ports, config)
+  const sender = ports.backbone.outbox.startApiSender()
+  // Before the server waits for its connections: streams and waits would hold it.
+  app.addHook('preClose', async () => {
+    closing.abort()
+    await events.stop()
+  })
+  app.addHook('onClose', () => sender.stop())
+
+  app.addHook('onRoute', (route) => describeRoute(route))
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+  })
+  await app.register(rateLimit, {
+    hook: 'preParsing',
+    max: config.requestsPerMinutePerKey,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.caller?.id ?? '',
+    allowList: (request) => request.caller === null,
+    errorResponseBuilder: (_, { after }) =>
+      new ProblemError(429, `Too many requests with this key; retry in ${after}.`),
+  })
+  authenticateAll(app, config, keys)
+  await registerOpenApi(app)
+
+  healthRoutes(app, { metrics: ports.metrics, ready: ports.ready ?? (() => checkDatabase(ports)) })
+  const context = { ...ports, config, keys, events, pokeOutbox: () => sender.poke(), closing: closing.signal }
+  for (const routes of allRoutes) routes(app, context)
+  await app.ready()
+  return app
+}
+
+const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
+  siteRoutes,
+  stationRoutes,
+  stationAccessRoutes,
+  commandRoutes,
+  tokenRoutes,
+  tokenGroupRoutes,
+  transactionRoutes,
+  journalRoutes,
+  deadLetterRoutes,
+  eventRoutes,
+  apiKeyRoutes,
+  auditRoutes,
+]
+
+function createApp(config: ApiConfig, { log }: ApiPorts): Api {
+  const app = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: config.maxBodyBytes,
+    requestTimeout: config.requestTimeoutMs,
+    trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 256 },
+    frameworkErrors: sendProblem,
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+      const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
+      const body = JSON.stringify(new ProblemError(status, 'This is no HTTP request we can read.').toBody())
+      socket.end(
+        `HTTP/1.1 ${status} Bad Request\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      )
+    },
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler(sendProblem)
+  app.setNotFoundHandler(() => {
+    throw notFound('endpoint')
+  })
+  return app
+}
+
+/** Deny by default: what is not public needs a key whose role the access table names. */
+function authenticateAll(app: Api, config: ApiConfig, keys: KeyRing): void {
+  const failures = app.createRateLimit({
+    max: config.failuresPerMinutePerAddress,
+    keyGenerator: (request: FastifyRequest) => request.ip,
+    allowList: () => false,
+  })
+  app.decorateRequest('caller', null)
+  app.addHook('onRequest', async (request) => {
+    const { url, method } = request.routeOptions
+    if (request.is404 || url === undefined || isPublic(url)) return
+    request.caller = await authenticate(request)
+    if (!access[`${method} ${url}`]?.includes(request.caller.role)) {
+      throw new ProblemError(403, `The role ${request.caller.role} may not do this.`)
+    }
+  })
+
+  async function authenticate(request: FastifyRequest): Promise<Caller> {
+    const key = findBearer(request)
+    if (key === null) throw unauthorized('Send an API key: Authorization: Bearer <key>.')
+    const known = await failures(request, { increment: false })
+    if (!known.isAllowed && known.remaining === 0) {
+      throw new ProblemError(429, 'Too many refused keys from this address.', {
+        headers: { 'retry-after': String(known.ttlInSeconds) },
+      })
+    }
+    const caller = await keys.find(key)
+    if (caller) return caller
+    await failures(request)
+    throw unauthorized('The API key is unknown, revoked or expired.')
+  }
+}
+
+async function checkDatabase({ database }: ApiPorts): Promise<Record<string, boolean>> {
+  return database.ping().then(
+    () => ({ database: true }),
+    () => ({ database: false }),
+  )
+}

@@ -1,0 +1,12 @@
+export { isApiRole, type Role, roles } from './access.js'
+export { type ApiKeyDraft, createApiKey, createFirstApiKey, type NewApiKey } from './api-keys.js'
+export { type HealthPorts, startHealthServer } from './health.js'
+export {
+  type ApiConfig,
+  type ApiPorts,
+  apiDefaults,
+  type CommandIntake,
+  type CommandRequest,
+  type PreparedCommand,
+} from './ports.js'
+export { type RunningApi, startApi } from './start.js'

@@ -1,0 +1,82 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { RouteOptions } from 'fastify'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { access, isPublic } from './access.js'
+import type { Api } from './app.js'
+import { Problem, problemType } from './problems.js'
+
+const problemDescriptions: Readonly<Record<number, string>> = {
+  400: 'The request is not as described',
+  401: 'No API key, or one that is unknown, revoked or expired',
+  403: 'The role of the key may not do this',
+  404: 'There is no such record',
+  409: 'The request contradicts what is recorded',
+  413: 'The body is too large',
+  422: 'The content cannot be carried out',
+  429: 'Too many requests',
+  500: 'A fault of ours',
+  503: 'The database or the message path cannot be reached now',
+}
+
+const ofAll = [400, 401, 403, 429, 500, 503]
+
+/**
+ * Completes a route's OpenAPI: its roles, its key, its problems.
+ * @throws Error for an endpoint that the access table does not name
+ */
+export function describeRoute(route: RouteOptions): void {
+  if (isPublic(route.url)) return
+  const roles = access[`${route.method} ${route.url}`]
+  if (!roles) throw new Error(`${route.method} ${route.url} is not in the access table`)
+  const withBody = ['POST', 'PUT', 'PATCH'].includes(String(route.method))
+  const problems = [...ofAll, ...(withBody ? [413] : []), ...(route.config?.problems ?? [])]
+  const schema = route.schema ?? {}
+  const response = schema.response as object | undefined
+  route.schema = {
+    ...schema,
+    security: [{ apiKey: [] }],
+    description: [schema.description, `Roles: ${roles.join(', ')}.`].filter(Boolean).join('\n\n'),
+    response: { ...response, ...Object.fromEntries(problems.map((status) => [status, problemResponse(status)])) },
+    ...{ 'x-roles': roles },
+  }
+}
+
+function problemResponse(status: number) {
+  return { description: problemDescriptions[status], content: { [problemType]: { schema: Problem } } }
+}
+
+/** The document at /docs/json, the reader at /docs. */
+export async function registerOpenApi(app: Api): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Busbar',
+        description: 'Charging station management. Times are UTC, energy is Wh, ids are UUIDs unless OCPP gives them.',
+        version: '1',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: {
+        securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' } },
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { persistAuthorization: false, validatorUrl: null, docExpansion: 'none' },
+    // The page styles its elements inline. No upgrade-insecure-requests: a deployment without TLS has a /docs too.
+    staticCSP: {
+      'default-src': ["'self'"],
+      'base-uri': ["'self'"],
+      'frame-ancestors': ["'none'"],
+      'img-src': ["'self'", 'data:'],
+      'object-src': ["'none'"],
+      'script-src': ["'self'"],
+      'style-src': ["'self'", "'unsafe-inline'"],
+    },
+  })
+  app.get('/', { schema: { hide: true } }, (_, reply) => reply.redirect('/docs'))
+}

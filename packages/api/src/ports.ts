@@ -1,0 +1,96 @@
+import type { Backbone } from '@busbar/backbone'
+import type { Payload, Protocol } from '@busbar/ocpp'
+import type { Database, Sql, Vault } from '@busbar/store'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+
+/** Everything the API leans on, made once by the composition root. */
+export interface ApiPorts {
+  database: Database
+  backbone: Pick<Backbone, 'log' | 'channels' | 'topics'> & { outbox: Pick<Backbone['outbox'], 'startApiSender'> }
+  vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed'>
+  commands: CommandIntake
+  /**
+   * Brings the record back to the service that refused it; `also` is part of that commit.
+   * @returns false when there is no such record
+   */
+  replayDeadLetter: (id: string, also: readonly Sql[]) => Promise<boolean>
+  log: Logger
+  metrics: Registry
+  /** What this process needs to do its work, by name; the database alone when not given. */
+  ready?: () => Promise<Record<string, boolean>>
+}
+
+/** The side of the commands service that takes requests. It stands beside the API, so it comes as a port. */
+export interface CommandIntake {
+  prepare(request: CommandRequest): PreparedCommand | Promise<PreparedCommand>
+}
+
+export interface CommandRequest {
+  stationId: string
+  /** The version the station speaks; the payload is checked against its schema. */
+  protocol: Protocol
+  action: string
+  payload: Payload
+  idempotencyKey: string
+  /** Id of the API key; idempotency keys are unique within it. */
+  requestedBy: string
+  /** For the audit entry. */
+  actor: string
+  /** Without one the intake takes its default. */
+  expiresAt?: Date
+}
+
+export type PreparedCommand =
+  | {
+      kind: 'ok'
+      id: string
+      /** Of station, action and payload: tells a repeated request from another one under the same key. */
+      requestHash: string
+      createdAt: Date
+      expiresAt: Date
+      /**
+       * Command row, audit entry and outbox record, for one commit. They do nothing when `requestedBy` used the
+       * idempotency key before; the first returns one row exactly when the command is new.
+       */
+      statements: Sql[]
+    }
+  | {
+      kind: 'invalid'
+      /** Paths are JSON pointers into the payload. */
+      problems: readonly { path: string; message: string }[]
+    }
+
+export interface ApiConfig {
+  host: string
+  /** 0 picks a free one. */
+  port: number
+  /** For a whole request to arrive. */
+  requestTimeoutMs: number
+  /** Commands may be larger: a local list, a certificate chain. */
+  maxBodyBytes: number
+  requestsPerMinutePerKey: number
+  /** Refused keys, per address. */
+  failuresPerMinutePerAddress: number
+  keyCacheMs: number
+  /** Events kept for clients that come back. */
+  eventRingSize: number
+  eventHeartbeatMs: number
+  maxEventStreams: number
+  /** Addresses or networks whose X-Forwarded-For is believed. */
+  trustedProxies: string[]
+}
+
+export const apiDefaults = {
+  host: '127.0.0.1',
+  port: 8080,
+  requestTimeoutMs: 30_000,
+  maxBodyBytes: 1_048_576,
+  requestsPerMinutePerKey: 12_000,
+  failuresPerMinutePerAddress: 60,
+  keyCacheMs: 5_000,
+  eventRingSize: 10_000,
+  eventHeartbeatMs: 15_000,
+  maxEventStreams: 1_000,
+  trustedProxies: [],
+} satisfies ApiConfig

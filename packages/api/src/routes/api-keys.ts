@@ -1,0 +1,92 @@
+import type { ApiKey as ApiKeyRow } from '@busbar/store'
+import { z } from 'zod'
+import { roles } from '../access.js'
+import { createApiKey } from '../api-keys.js'
+import type { Api, RouteContext } from '../app.js'
+import { actorOf, audited } from '../audit.js'
+import { callerOf } from '../authenticate.js'
+import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
+import { idParams, nullableTime, text, time, timeInput, toNullableTime, toTime } from '../schemas.js'
+
+const ApiKey = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    role: z.enum(roles),
+    createdAt: time,
+    expiresAt: nullableTime,
+    revokedAt: nullableTime,
+  })
+  .meta({ id: 'ApiKey' })
+
+const ApiKeyDraft = z.strictObject({
+  name: text(100),
+  role: z.enum(roles),
+  expiresAt: timeInput.nullable().optional(),
+})
+
+const CreatedApiKey = z.object({ id: z.string(), key: z.string().describe('Shown this once') })
+
+const tags = ['API keys']
+
+export function apiKeyRoutes(app: Api, { database, keys }: RouteContext): void {
+  const { prisma } = database
+
+  app.get(
+    '/v1/api-keys',
+    { schema: { tags, summary: 'List API keys', querystring: pageQuery, response: { 200: pageOf(ApiKey) } } },
+    async ({ query: { limit, cursor } }) => {
+      const after = parseCursor(cursor, z.tuple([z.uuid()]))
+      const rows = await prisma.apiKey.findMany({
+        where: after ? { id: { gt: after[0] } } : {},
+        orderBy: { id: 'asc' },
+        take: limit + 1,
+      })
+      return toPage(rows, limit, toApiKey, ({ id }) => [id])
+    },
+  )
+
+  app.post(
+    '/v1/api-keys',
+    { schema: { tags, summary: 'Create an API key', body: ApiKeyDraft, response: { 201: CreatedApiKey } } },
+    async (request, reply) => {
+      const { name, role, expiresAt = null } = request.body
+      const created = await createApiKey(database, { name, role, expiresAt, actor: actorOf(callerOf(request)) })
+      return reply.code(201).send(created)
+    },
+  )
+
+  app.delete(
+    '/v1/api-keys/:id',
+    {
+      config: { problems: [404] },
+      schema: {
+        tags,
+        summary: 'Revoke an API key',
+        description: 'Other API processes may take it for a few seconds more.',
+        params: idParams,
+        response: { 204: z.undefined().describe('Revoked') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      await prisma.$transaction([
+        prisma.apiKey.update({ where: { id, revokedAt: null }, data: { revokedAt: new Date() } }),
+        prisma.auditEntry.create({ data: audited(callerOf(request), 'api-key.revoke', id) }),
+      ])
+      keys.forgetAll()
+      return reply.code(204).send(undefined)
+    },
+  )
+}
+
+function toApiKey({ id, name, role, createdAt, expiresAt, revokedAt }: ApiKeyRow): z.infer<typeof ApiKey> {
+  return {
+    id,
+    name,
+    role: z.enum(roles).parse(role),
+    createdAt: toTime(createdAt),
+    expiresAt: toNullableTime(expiresAt),
+    revokedAt: toNullableTime(revokedAt),
+  }
+}

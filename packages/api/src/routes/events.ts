@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import type { Api, RouteContext } from '../app.js'
+import { findBearer } from '../authenticate.js'
+import { ProblemError } from '../problems.js'
+import { stationId, text } from '../schemas.js'
+
+const eventsQuery = z.object({
+  station: stationId.optional(),
+  type: text(500).optional().describe('One or more, comma between: `transaction.started,transaction.ended`'),
+})
+
+const eventsHeaders = z.looseObject({
+  'last-event-id': z.string().optional().describe('The id of the last event seen: goes on after it'),
+})
+
+/** Live events, for consoles and integrations that do not read Kafka. */
+export function eventRoutes(app: Api, { events, keys }: RouteContext): void {
+  app.get(
+    '/v1/events',
+    {
+      schema: {
+        tags: ['Events'],
+        summary: 'Follow events as they happen (server-sent events)',
+        description:
+          'Each message is a CloudEvent 1.0; drop repeated ids. A client that comes back with an id too old gets one `reset` event: read again what you show, then go on.',
+        querystring: eventsQuery,
+        headers: eventsHeaders,
+        response: {
+          200: { description: 'A stream without end', content: { 'text/event-stream': { schema: z.string() } } },
+        },
+      },
+    },
+    (request, reply) => {
+      if (events.isFull) {
+        throw new ProblemError(503, 'Too many clients follow events.', { headers: { 'retry-after': '30' } })
+      }
+      const { station, type } = request.query
+      const key = findBearer(request) ?? ''
+      reply.hijack()
+      const { raw } = reply
+      for (const [name, value] of Object.entries(reply.getHeaders()))
+        if (value !== undefined) raw.setHeader(name, value)
+      raw.setHeader('content-type', 'text/event-stream; charset=utf-8')
+      raw.setHeader('cache-control', 'no-store')
+      raw.setHeader('x-accel-buffering', 'no')
+      raw.flushHeaders()
+      const leave = events.serve({
+        sink: {
+          write: (frame) => raw.write(frame),
+          onDrain: (resume) => raw.once('drain', resume),
+          end: () => raw.end(),
+          destroy: () => raw.destroy(),
+        },
+        filter: { stationId: station, types: type?.split(',').map((each) => each.trim()) },
+        lastEventId: request.headers['last-event-id'] ?? null,
+        // While the database is away nobody's key was revoked either.
+        mayStay: () =>
+          keys.find(key).then(
+            (caller) => caller !== null,
+            () => true,
+          ),
+      })
+      raw.once('close', leave)
+    },
+  )
+}

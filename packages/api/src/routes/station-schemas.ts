@@ -1,0 +1,172 @@
+import type { Connector, Evse, Station as StationRow, StationState } from '@busbar/store'
+import { z } from 'zod'
+import { nullableTime, protocol, stationId, text, time, toNullableTime, toTime } from '../schemas.js'
+
+export const registrationPolicy = z
+  .enum(['accept', 'reject', 'pending', 'onboarding'])
+  .describe('Answer to BootNotification; `pending` until released, `onboarding` until the script is done')
+
+export const registrationState = z.enum(['Accepted', 'Pending', 'Rejected', 'none'])
+
+/** 16 to 40 for OCPP 2.0.1; 2.1 allows 64. */
+export const password = z
+  .string()
+  .regex(/^[ -~]{16,64}$/, '16 to 64 printable ASCII characters')
+  .describe('Stored as a keyed hash')
+
+const seconds = z.int().min(1).max(86_400)
+
+const changeable = {
+  name: text(200).nullable().optional(),
+  siteId: z.uuid().nullable().optional(),
+  registrationPolicy: registrationPolicy.optional(),
+  pendingIntervalSeconds: seconds.optional().describe('Until a Pending or Rejected station boots again'),
+  heartbeatIntervalSeconds: seconds.optional(),
+  acceptWithoutBoot: z.boolean().optional().describe('For stations that were moved here and never boot again'),
+  securityProfile: z.int().min(0).max(3).optional(),
+  protocols: z.array(protocol).max(3).optional().describe('What it may speak; empty is all that are enabled'),
+  protocolWithoutHeader: protocol.nullable().optional().describe('Assumed when its upgrade names none; null refuses'),
+  switches: z
+    .record(text(64), z.union([z.boolean(), z.number(), text(200)]))
+    .optional()
+    .describe('Tolerances and reactions, by name'),
+}
+export const StationChange = z.strictObject(changeable)
+export const StationDraft = z.strictObject({ id: stationId, password: password.optional(), ...changeable })
+
+const summary = {
+  id: z.string(),
+  name: z.string().nullable(),
+  siteId: z.string().nullable(),
+  registrationPolicy,
+  registration: registrationState.exclude(['none']).nullable(),
+  online: z.boolean(),
+  protocol: z.string().nullable(),
+  vendor: z.string().nullable(),
+  model: z.string().nullable(),
+  lastSeenAt: nullableTime,
+}
+export const StationSummary = z.object(summary).meta({ id: 'StationSummary' })
+
+const StationConnector = z.object({
+  number: z.int(),
+  status: z.string().nullable().describe("In the words of the station's version; null before it said any"),
+  errorCode: z.string().nullable(),
+  info: z.string().nullable(),
+  vendorId: z.string().nullable(),
+  vendorErrorCode: z.string().nullable(),
+  statusAt: nullableTime,
+})
+
+export const Station = z
+  .object({
+    id: z.string(),
+    name: z.string().nullable(),
+    siteId: z.string().nullable(),
+    registrationPolicy,
+    pendingIntervalSeconds: z.int(),
+    heartbeatIntervalSeconds: z.int(),
+    acceptWithoutBoot: z.boolean(),
+    securityProfile: z.int(),
+    protocols: z.array(z.string()),
+    protocolWithoutHeader: z.string().nullable(),
+    switches: z.unknown(),
+    createdAt: time,
+    updatedAt: time,
+    registration: registrationState.exclude(['none']).nullable().describe('null before the first boot'),
+    connection: z.object({
+      online: z.boolean(),
+      gateway: z.string().nullable(),
+      protocol: z.string().nullable().describe('Of this connection, or the last one'),
+      remoteAddress: z.string().nullable(),
+      since: nullableTime.describe('Of the connection, or of its end when offline'),
+      lastSeenAt: nullableTime,
+    }),
+    boot: z
+      .object({
+        at: nullableTime,
+        count: z.int(),
+        reason: z.string().nullable(),
+        vendor: z.string().nullable(),
+        model: z.string().nullable(),
+        serialNumber: z.string().nullable(),
+        firmwareVersion: z.string().nullable(),
+        iccid: z.string().nullable(),
+        imsi: z.string().nullable(),
+        meterType: z.string().nullable(),
+        meterSerialNumber: z.string().nullable(),
+      })
+      .nullable()
+      .describe('What it said about itself; null before the first boot'),
+    evses: z.array(z.object({ number: z.int(), connectors: z.array(StationConnector) })),
+  })
+  .meta({ id: 'Station' })
+
+export const Variable = z
+  .object({
+    component: z.string(),
+    componentInstance: z.string().nullable(),
+    evse: z.int().nullable(),
+    connector: z.int().nullable(),
+    variable: z.string(),
+    variableInstance: z.string().nullable(),
+    attributeType: z.string(),
+    value: z.string().nullable(),
+    mutability: z.string().nullable(),
+    persistent: z.boolean().nullable(),
+    constant: z.boolean().nullable(),
+    characteristics: z.unknown(),
+    updatedAt: time,
+  })
+  .meta({ id: 'Variable' })
+
+export interface StationParts {
+  station: StationRow
+  state: StationState | null
+  evses: (Evse & { connectors: Connector[] })[]
+}
+
+export function toStation({ station, state, evses }: StationParts): z.infer<typeof Station> {
+  const { foldedId: _, createdAt, updatedAt, ...decided } = station
+  return {
+    ...decided,
+    registrationPolicy: registrationPolicy.parse(station.registrationPolicy),
+    createdAt: toTime(createdAt),
+    updatedAt: toTime(updatedAt),
+    registration: registrationState
+      .exclude(['none'])
+      .nullable()
+      .parse(state?.registration ?? null),
+    connection: {
+      online: state?.online ?? false,
+      gateway: state?.online ? state.gatewayId : null,
+      protocol: state?.protocol ?? null,
+      remoteAddress: state?.remoteAddress ?? null,
+      since: toNullableTime((state?.online ? state.connectedAt : state?.disconnectedAt) ?? null),
+      lastSeenAt: toNullableTime(state?.lastSeenAt ?? null),
+    },
+    boot: state?.lastBootAt ? toBoot(state) : null,
+    evses: evses.map(({ number, connectors }) => ({ number, connectors: connectors.map(toConnector) })),
+  }
+}
+
+function toBoot(state: StationState) {
+  return {
+    at: toNullableTime(state.lastBootAt),
+    count: state.bootCount,
+    reason: state.bootReason,
+    vendor: state.vendor,
+    model: state.model,
+    serialNumber: state.serialNumber,
+    firmwareVersion: state.firmwareVersion,
+    iccid: state.iccid,
+    imsi: state.imsi,
+    meterType: state.meterType,
+    meterSerialNumber: state.meterSerialNumber,
+  }
+}
+
+function toConnector(connector: Connector): z.infer<typeof StationConnector> {
+  const { number, status, errorCode, info, vendorId, vendorErrorCode, statusAt } = connector
+  return { number, status, errorCode, info, vendorId, vendorErrorCode, statusAt: toNullableTime(statusAt) }
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+
+/** Path grammar of the gateway: 1 to 48 printable ASCII characters, space allowed, no `:` `/` `\` `%`. */
+export const stationId = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[ -$&-.0-9;-[\]-~]{1,48}$/, '1 to 48 printable ASCII characters without : / \\ %')
+  .describe('The identity in the connection path')
+
+export const stationParams = z.object({ id: stationId })
+export const idParams = z.object({ id: z.uuid() })
+
+/** Text that Postgres can hold. */
+export function text(maxLength: number) {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .refine((value) => !value.includes('\0'), 'no NUL characters')
+}
+
+/** Any zone is read; the handler gets a Date. */
+export const timeInput = z.iso.datetime({ offset: true }).transform((value) => new Date(value))
+
+/** What we write: UTC with milliseconds. */
+export const time = z.string().meta({ format: 'date-time' })
+export const nullableTime = time.nullable()
+
+export const booleanQuery = z.enum(['true', 'false']).transform((value) => value === 'true')
+
+export const protocol = z.enum(['ocpp1.6', 'ocpp2.0.1', 'ocpp2.1'])
+
+/** A span of time; `from` belongs to it, `to` does not. */
+export const spanQuery = { from: timeInput.optional(), to: timeInput.optional() }
+
+export function toTime(date: Date): string {
+  return date.toISOString()
+}
+
+export function toNullableTime(date: Date | null): string | null {
+  return date && date.toISOString()
+}
+
+/** Leaves out what the request did not name, so that it stays as it is. */
+export function defined<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as {
+    [Key in keyof T]: Exclude<T[Key], undefined>
+  }
+}
