@@ -1,3 +1,7 @@
+export { createJournalService } from './journal/service.js'
+export { replayDeadLetter } from './pipeline/dead-letter.js'
+export { startDueJobs } from './pipeline/due-jobs.js'
+export { runService } from './pipeline/run-service.js'
 export type {
   CommandDraft,
   CommittedBatch,
@@ -11,3 +15,5 @@ export type {
   Service,
   Verdict,
 } from './pipeline/service.js'
+export { startLeaseWatch } from './stations/lease-watch.js'
+export { createStationsService } from './stations/service.js'

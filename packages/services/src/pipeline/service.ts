@@ -62,6 +62,8 @@ export interface DecisionContext {
   newId(): string
   station: { id: string; protocol: Protocol }
   record: InboundRecord
+  /** For `Decision.records`. */
+  topics: Topics
 }
 
 /**
@@ -92,7 +94,7 @@ export type Decide<Request, Response extends object, State> = (
 ) => Decision & { answer?: { result: Response } | { error: { code: string; message: string } } }
 
 /** The decision to answer with a CALLRESULT. */
-export function answer<Response extends object>(
+export function answer<const Response extends object>(
   result: Response,
   rest: Omit<Decision, 'answer'> = {},
 ): Decision & { answer: { result: Response } } {

@@ -1,4 +1,4 @@
-import type { Headers, LogRecord } from '@busbar/backbone'
+import { type Headers, type LogRecord, topicNames } from '@busbar/backbone'
 import type { Payload } from '@busbar/ocpp'
 import type { DecisionContext, InboundRecord } from './service.js'
 
@@ -82,6 +82,7 @@ export function decisionContext(
     newId: () => `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`,
     station: { id: record.stationId, protocol: record.protocol },
     record,
+    topics: topicNames('busbar'),
     ...overrides,
   }
 }

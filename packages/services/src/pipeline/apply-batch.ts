@@ -1,0 +1,209 @@
+import { jobStatements, type LogBatch, type LogRecord } from '@busbar/backbone'
+import { OcppError } from '@busbar/ocpp'
+import { DataError, newId, OffsetConflictError, type Sql, UnavailableError } from '@busbar/store'
+import { deadLetterStatement } from './dead-letter.js'
+import { parseRecord } from './inbound.js'
+import type { ServiceMetrics } from './metrics.js'
+import { foldJobs, type Sender, toOutboxRows } from './outgoing.js'
+import type { CommittedBatch, Decision, InboundRecord, Ports, Service } from './service.js'
+
+/** What is the same for every batch of a service. */
+export interface Tools {
+  ports: Ports
+  sender: Sender
+  metrics: ServiceMetrics
+}
+
+/** What one batch did. */
+export interface AppliedBatch extends CommittedBatch {
+  dead: readonly { record: LogRecord; cause: unknown }[]
+}
+
+/** A decision threw: the batch is decided again without this record. */
+interface Poisoned {
+  kind: 'poisoned'
+  record: InboundRecord
+  cause: unknown
+}
+
+interface Decided {
+  kind: 'decided'
+  decided: { record: InboundRecord; decision: Decision }[]
+  statements: Sql[]
+}
+
+/**
+ * Loads, decides and commits one batch: effects, outgoing records, jobs, dead letters and offsets in one dbTransaction.
+ * Nothing leaves before it; what has to leave is in the result.
+ *
+ * A record that cannot be read, that throws, or that Postgres refuses becomes a dead letter in the same commit; its
+ * neighbours are decided as if it had never been there.
+ *
+ * @throws UnavailableError when Postgres is away, OffsetConflictError when another worker owns a partition; nothing is
+ *   committed then and the batch comes again
+ */
+export async function applyBatch<State>(batch: LogBatch, service: Service<State>, tools: Tools): Promise<AppliedBatch> {
+  const now = (tools.ports.clock ?? systemClock)()
+  const dead = new Map<LogRecord, unknown>()
+  let records = readAll(batch.records, service, dead)
+  const tail = () => [
+    ...[...dead].flatMap(([record, cause]) => buryStatements(record, cause, service, now)),
+    batch.advance,
+  ]
+
+  for (;;) {
+    try {
+      const attempt = await decideAll(records, service, tools, now)
+      if (attempt.kind === 'decided') {
+        await commit([...attempt.statements, ...tail()], service, tools)
+        return {
+          decided: attempt.decided,
+          dispatches: attempt.decided.flatMap(({ decision }) => decision.dispatches ?? []),
+          dead: [...dead].map(([record, cause]) => ({ record, cause })),
+        }
+      }
+      tools.metrics.redos.inc({ service: service.name, reason: 'decision' })
+      dead.set(attempt.record.record, attempt.cause)
+      records = records.filter((record) => record !== attempt.record)
+    } catch (cause) {
+      if (!isFaultOfData(cause)) throw cause
+      tools.metrics.redos.inc({ service: service.name, reason: 'data' })
+      const culprit = await findCulprit(records, service, tools, now)
+      if (!culprit) throw cause
+      dead.set(culprit.record, cause)
+      records = records.filter((record) => record !== culprit)
+    }
+  }
+}
+
+const systemClock = () => new Date()
+
+function readAll<State>(
+  records: readonly LogRecord[],
+  service: Service<State>,
+  dead: Map<LogRecord, unknown>,
+): InboundRecord[] {
+  return records.flatMap((record) => {
+    try {
+      return [parseRecord(record, service.reads)]
+    } catch (cause) {
+      dead.set(record, cause)
+      return []
+    }
+  })
+}
+
+async function decideAll<State>(
+  records: readonly InboundRecord[],
+  service: Service<State>,
+  tools: Tools,
+  now: Date,
+): Promise<Poisoned | Decided> {
+  const stop = tools.metrics.decideSeconds.startTimer({ service: service.name })
+  const state = await service.load(tools.ports.database, records)
+  const decided: Decided['decided'] = []
+  for (const record of records) {
+    const { stationId: id, protocol } = record
+    const context = { now, newId, station: { id, protocol }, record, topics: tools.sender.topics }
+    try {
+      decided.push({ record, decision: service.decide(record, state, context) })
+    } catch (cause) {
+      if (!(cause instanceof OcppError)) return { kind: 'poisoned', record, cause }
+      decided.push({ record, decision: { answer: { error: { code: cause.code, message: cause.message } } } })
+    }
+  }
+  const jobs = foldJobs(decided.map((each) => each.decision))
+  const rows = decided.flatMap(({ record, decision }) => toOutboxRows(record, decision, tools.sender))
+  const statements = [
+    ...service.save(state),
+    ...jobStatements(jobs.put, jobs.remove),
+    ...tools.ports.backbone.outbox.insert(rows),
+  ]
+  stop()
+  return { kind: 'decided', decided, statements }
+}
+
+async function commit<State>(statements: readonly Sql[], service: Service<State>, tools: Tools): Promise<void> {
+  const stop = tools.metrics.commitSeconds.startTimer({ service: service.name })
+  await tools.ports.database.commit(statements)
+  stop()
+}
+
+/**
+ * True when the records may be at fault: Postgres refused a value, or our code tripped over one outside of `decide`.
+ * What is wrong with the database itself (a missing table, no space) is nobody's record.
+ */
+function isFaultOfData(cause: unknown): boolean {
+  if (cause instanceof DataError) return true
+  if (cause instanceof UnavailableError || cause instanceof OffsetConflictError) return false
+  const code = sqlState(cause)
+  // 21: one row named twice in a statement; 54: a value too long for an index.
+  return code === null || code.startsWith('21') || code.startsWith('54')
+}
+
+function sqlState(cause: unknown): string | null {
+  if (!(cause instanceof Error && 'code' in cause)) return null
+  return typeof cause.code === 'string' && /^[0-9A-Z]{5}$/.test(cause.code) ? cause.code : null
+}
+
+/** SQLSTATE of our own: takes back a dbTransaction that was only a trial. */
+const trialEnded = 'BB002'
+const endTrial: Sql = {
+  text: `DO $$ BEGIN RAISE EXCEPTION 'trial ended' USING ERRCODE = '${trialEnded}'; END $$`,
+  values: [],
+}
+
+/**
+ * Finds the record that makes a batch fail at load, save or commit: the last one of the shortest prefix that fails. The
+ * prefixes are tried for real and rolled back, so that neighbours are never committed apart from their offset.
+ * @returns null when nothing fails any more, or when it fails without any record
+ */
+async function findCulprit<State>(
+  records: readonly InboundRecord[],
+  service: Service<State>,
+  tools: Tools,
+  now: Date,
+): Promise<InboundRecord | null> {
+  const fails = (length: number) => trialFails(records.slice(0, length), service, tools, now)
+  let sound = 0
+  let failing = records.length
+  if ((await fails(sound)) || !(await fails(failing))) return null
+  while (failing - sound > 1) {
+    const middle = sound + Math.floor((failing - sound) / 2)
+    if (await fails(middle)) failing = middle
+    else sound = middle
+  }
+  return records[failing - 1] ?? null
+}
+
+async function trialFails<State>(
+  records: readonly InboundRecord[],
+  service: Service<State>,
+  tools: Tools,
+  now: Date,
+): Promise<boolean> {
+  try {
+    const attempt = await decideAll(records, service, tools, now)
+    if (attempt.kind === 'poisoned') return true
+    await tools.ports.database.commit([...attempt.statements, endTrial])
+  } catch (cause) {
+    if (sqlState(cause) === trialEnded) return false
+    if (isFaultOfData(cause)) return true
+    throw cause
+  }
+  throw new Error('a trial was committed')
+}
+
+function buryStatements<State>(record: LogRecord, cause: unknown, service: Service<State>, now: Date): Sql[] {
+  const letter = deadLetterStatement(service.name, record, cause, now)
+  if (record.headers.type !== 'due') return [letter]
+  // Else the sweep would bring the same failure every second.
+  return [letter, removeDueJob(record, service)]
+}
+
+function removeDueJob<State>(record: LogRecord, service: Service<State>): Sql {
+  return {
+    text: 'DELETE FROM job WHERE service = $1 AND kind = $2 AND key = $3',
+    values: [service.name, record.headers.kind ?? '', record.headers.key ?? ''],
+  }
+}

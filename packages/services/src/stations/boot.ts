@@ -1,0 +1,55 @@
+import { formatTimestamp } from '@busbar/ocpp'
+import { answer, type Decision, type DecisionContext } from '../pipeline/service.js'
+import { decideRegistration } from './registration.js'
+import type { StationStateRow, StationsState } from './state.js'
+
+/** What a station says of itself when it boots; the same for both versions. */
+export type Introduction = Pick<
+  StationStateRow,
+  | 'bootReason'
+  | 'vendor'
+  | 'model'
+  | 'serialNumber'
+  | 'firmwareVersion'
+  | 'iccid'
+  | 'imsi'
+  | 'meterType'
+  | 'meterSerialNumber'
+>
+
+interface BootAnswer {
+  currentTime: string
+  interval: number
+  status: 'Accepted' | 'Pending' | 'Rejected'
+}
+
+/**
+ * Keeps what the station said and answers by its registration policy. Closes no transaction: a StopTransaction or Ended
+ * of before the boot may still come.
+ */
+export function boot(
+  introduction: Introduction,
+  state: StationsState,
+  { station, now, record }: DecisionContext,
+): Decision & { answer: { result: BootAnswer } } {
+  const { status, interval, onboarded } = decideRegistration(state.findPolicy(station.id), state.stateOf(station.id))
+  const { bootCount, lastSeenAt } = state.stateOf(station.id)
+  state.changeState(station.id, {
+    ...introduction,
+    registration: status,
+    onboarded,
+    bootCount: bootCount + 1,
+    lastBootAt: record.receivedAt,
+    lastSeenAt: lastSeenAt && lastSeenAt > record.receivedAt ? lastSeenAt : record.receivedAt,
+  })
+  const data = { protocol: station.protocol, registration: status, bootCount: bootCount + 1, ...introduction }
+  return answer(
+    { currentTime: formatTimestamp(now), interval, status },
+    { events: [{ type: 'station.booted', subject: 'station', data }] },
+  )
+}
+
+/** The text as it came, however long; null for anything else, '' included. */
+export function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}

@@ -1,0 +1,84 @@
+import type { Decision, EventDraft, InboundRecord } from '../pipeline/service.js'
+import type { StationStateRow, StationsState } from './state.js'
+
+/**
+ * Connection records, in the order of their lane. The epoch says which connection is the newer one: what an older one
+ * still says, its late close above all, never touches the newcomer.
+ */
+export const connectionRecords: Record<string, (record: InboundRecord, state: StationsState) => Decision> = {
+  connected: (record, state) => alive(record, state),
+  /** Also puts a station back online whose gateway was taken for dead, or whose `connected` was lost. */
+  presence: (record, state) => alive(record, state),
+  disconnected,
+  answered,
+}
+
+function alive(record: InboundRecord, state: StationsState): Decision {
+  const before = { ...state.stateOf(record.stationId) }
+  const epoch = BigInt(record.epoch)
+  if (epoch < before.epoch) return {}
+  const lastSeenAt = latest(before.lastSeenAt, record.receivedAt)
+  if (before.online && before.epoch === epoch) {
+    state.changeState(record.stationId, { lastSeenAt })
+    return {}
+  }
+  const { remoteAddress, securityProfile } = record.payload
+  const isSame = before.connectionId === record.connectionId
+  const row = state.changeState(record.stationId, {
+    online: true,
+    gatewayId: record.headers.gateway ?? null,
+    connectionId: record.connectionId,
+    epoch,
+    protocol: record.protocol,
+    remoteAddress: typeof remoteAddress === 'string' ? remoteAddress : isSame ? before.remoteAddress : null,
+    connectedAt: isSame && before.connectedAt ? before.connectedAt : record.receivedAt,
+    lastSeenAt,
+    registration: before.registration ?? registrationWithoutBoot(record.stationId, state),
+  })
+  const { gatewayId, connectionId, protocol } = row
+  const data = { gatewayId, connectionId, protocol, remoteAddress: row.remoteAddress, securityProfile }
+  return { events: [{ type: 'station.connected', subject: 'station', data }] }
+}
+
+/** Fleets moved here by DNS never boot again; an operator's "reject" or "pending" still holds for them. */
+function registrationWithoutBoot(stationId: string, state: StationsState): StationStateRow['registration'] {
+  const policy = state.findPolicy(stationId)
+  return policy?.acceptWithoutBoot && policy.registrationPolicy === 'accept' ? 'Accepted' : null
+}
+
+function disconnected(record: InboundRecord, state: StationsState): Decision {
+  const before = { ...state.stateOf(record.stationId) }
+  const epoch = BigInt(record.epoch)
+  if (epoch < before.epoch) return {}
+  state.changeState(record.stationId, {
+    online: false,
+    epoch,
+    gatewayId: null,
+    connectionId: record.connectionId,
+    disconnectedAt: record.receivedAt,
+  })
+  if (!before.online) return {}
+  const { code, reason } = record.payload
+  const event: EventDraft = {
+    type: 'station.disconnected',
+    subject: 'station',
+    data: { connectionId: record.connectionId, code, reason },
+  }
+  return { events: [event] }
+}
+
+/**
+ * The gateway gave a safe answer to a BootNotification before ours arrived: the station acts on what it was told, so
+ * that is its registration until it boots again.
+ */
+function answered(record: InboundRecord, state: StationsState): Decision {
+  const { answer } = record.payload as { answer?: { status?: unknown; interval?: unknown } }
+  const status = answer?.status
+  const isBootAnswer = answer?.interval !== undefined
+  if (isBootAnswer && (status === 'Accepted' || status === 'Pending' || status === 'Rejected')) {
+    state.changeState(record.stationId, { registration: status })
+  }
+  return {}
+}
+
+const latest = (first: Date | null, second: Date) => (first && first > second ? first : second)

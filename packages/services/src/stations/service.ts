@@ -1,0 +1,23 @@
+import { decideCall } from '../pipeline/actions.js'
+import type { Service } from '../pipeline/service.js'
+import { actions } from './actions.js'
+import { connectionRecords } from './presence.js'
+import { saveStations } from './save.js'
+import { loadStations, type StationsState } from './state.js'
+
+/** Registration, presence, connector status and device model. See README.md. */
+export function createStationsService(): Service<StationsState> {
+  return {
+    name: 'stations',
+    topics: (names) => [names.lane('stations')],
+    load: loadStations,
+    decide: (record, state, context) => {
+      if (record.type === 'call') return decideCall(actions, record, state, context)
+      // Records of other types belong to the gateway and the journal.
+      return Object.hasOwn(connectionRecords, record.type)
+        ? (connectionRecords[record.type]?.(record, state) ?? {})
+        : {}
+    },
+    save: saveStations,
+  }
+}

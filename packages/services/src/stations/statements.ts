@@ -1,0 +1,139 @@
+import { deleteFrom, insertInto, sql, upsertInto } from '@busbar/store'
+
+export const selectPolicies = sql(`
+  SELECT id, registration_policy AS "registrationPolicy", pending_interval_seconds AS "pendingIntervalSeconds",
+    heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot"
+  FROM station WHERE id = ANY($1)`)
+
+export const selectStates = sql(`
+  SELECT station_id AS "stationId", registration, onboarded, boot_count AS "bootCount", last_boot_at AS "lastBootAt",
+    boot_reason AS "bootReason", vendor, model, serial_number AS "serialNumber", firmware_version AS "firmwareVersion",
+    iccid, imsi, meter_type AS "meterType", meter_serial_number AS "meterSerialNumber", online,
+    gateway_id AS "gatewayId", connection_id AS "connectionId", epoch, protocol, remote_address AS "remoteAddress",
+    connected_at AS "connectedAt", disconnected_at AS "disconnectedAt", last_seen_at AS "lastSeenAt"
+  FROM station_state WHERE station_id = ANY($1)`)
+
+export const selectEvses = sql('SELECT id, station_id AS "stationId", number FROM evse WHERE station_id = ANY($1)')
+
+export const selectConnectors = sql(`
+  SELECT c.id, c.evse_id AS "evseId", c.number, c.status, c.error_code AS "errorCode", c.info,
+    c.vendor_id AS "vendorId", c.vendor_error_code AS "vendorErrorCode", c.status_at AS "statusAt"
+  FROM connector c JOIN evse e ON e.id = c.evse_id WHERE e.station_id = ANY($1)`)
+
+export const selectAddresses = sql(`
+  SELECT station_id AS "stationId", protocol, evse_number AS "evseNumber", connector_number AS "connectorNumber",
+    connector_id AS "connectorId"
+  FROM protocol_address WHERE station_id = ANY($1)`)
+
+export const selectParts = sql(`
+  SELECT station_id AS "stationId", request_id AS "requestId", seq_no AS "seqNo",
+    to_be_continued AS "toBeContinued", report_data AS "reportData", received_at AS "receivedAt"
+  FROM report_part WHERE station_id = ANY($1)`)
+
+export const upsertStates = upsertInto(
+  'station_state',
+  {
+    stationId: 'text',
+    registration: 'text',
+    onboarded: 'bool',
+    bootCount: 'int4',
+    lastBootAt: 'timestamptz',
+    bootReason: 'text',
+    vendor: 'text',
+    model: 'text',
+    serialNumber: 'text',
+    firmwareVersion: 'text',
+    iccid: 'text',
+    imsi: 'text',
+    meterType: 'text',
+    meterSerialNumber: 'text',
+    online: 'bool',
+    gatewayId: 'text',
+    connectionId: 'text',
+    epoch: 'int8',
+    protocol: 'text',
+    remoteAddress: 'text',
+    connectedAt: 'timestamptz',
+    disconnectedAt: 'timestamptz',
+    lastSeenAt: 'timestamptz',
+  },
+  ['stationId'],
+)
+
+export const insertEvses = insertInto('evse', { id: 'uuid', stationId: 'text', number: 'int4' })
+
+export const upsertConnectors = upsertInto(
+  'connector',
+  {
+    id: 'uuid',
+    evseId: 'uuid',
+    number: 'int4',
+    status: 'text',
+    errorCode: 'text',
+    info: 'text',
+    vendorId: 'text',
+    vendorErrorCode: 'text',
+    statusAt: 'timestamptz',
+  },
+  ['id'],
+)
+
+export const insertAddresses = insertInto('protocol_address', {
+  stationId: 'text',
+  protocol: 'text',
+  evseNumber: 'int4',
+  connectorNumber: 'int4',
+  connectorId: 'uuid',
+})
+
+export const insertParts = insertInto(
+  'report_part',
+  {
+    stationId: 'text',
+    requestId: 'int4',
+    seqNo: 'int4',
+    toBeContinued: 'bool',
+    reportData: 'jsonb',
+    receivedAt: 'timestamptz',
+  },
+  'ON CONFLICT DO NOTHING',
+)
+
+export const deleteParts = deleteFrom('report_part', { stationId: 'text', requestId: 'int4' })
+
+/** Parts of reports that never became complete, or that came again after their report did. */
+export const deleteOldParts = sql(
+  "DELETE FROM report_part WHERE station_id = ANY($1) AND received_at < $2::timestamptz - interval '1 day'",
+)
+
+export const upsertVariables = upsertInto(
+  'variable',
+  {
+    stationId: 'text',
+    componentKey: 'text',
+    componentInstance: 'text',
+    evseNumber: 'int4',
+    connectorNumber: 'int4',
+    variableKey: 'text',
+    variableInstance: 'text',
+    attributeType: 'text',
+    component: 'text',
+    variable: 'text',
+    value: 'text',
+    mutability: 'text',
+    persistent: 'bool',
+    constant: 'bool',
+    characteristics: 'jsonb',
+    updatedAt: 'timestamptz',
+  },
+  [
+    'stationId',
+    'componentKey',
+    'componentInstance',
+    'evseNumber',
+    'connectorNumber',
+    'variableKey',
+    'variableInstance',
+    'attributeType',
+  ],
+)
