@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StationSocket, UpgradeRefused, VirtualStation } from '@busbar/simulator'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type System, startEmbedded, until } from '../support/system.js'
+
+const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
+let system: System
+
+beforeAll(async () => {
+  system = await startEmbedded({ BUSBAR_GATEWAY_PING_INTERVAL_SECONDS: '1' })
+  await system.api.registerToken('TOKEN-1')
+})
+afterAll(() => system.stop())
+
+async function station(id: string, protocol: 'ocpp1.6' | 'ocpp2.0.1'): Promise<VirtualStation> {
+  await system.api.registerStation(id, password)
+  const virtual = new VirtualStation({ id, protocol, urls: system.urls, password, reconnectMs: 50 })
+  await virtual.start()
+  return virtual
+}
+
+test.each(['ocpp1.6', 'ocpp2.0.1'] as const)(
+  '%s: a whole charge ends with the energy of the ledger',
+  async (protocol) => {
+    const id = `WHOLE-${protocol}`
+    const virtual = await station(id, protocol)
+    const session = await virtual.charge({ token: 'TOKEN-1', powerW: 360_000, readings: 5, intervalMs: 100 })
+    await virtual.stop()
+
+    expect(session.tokenStatus).toBe('Accepted')
+    const shown = await until('the ended transaction', async () => {
+      const { items } = await system.api.get<{ items: { status: string; energyWh: number }[] }>(
+        `/transactions?station=${id}`,
+      )
+      return items.find(({ status }) => status === 'ended')
+    })
+    expect(shown.energyWh).toBe((session.meterStopWh ?? 0) - session.meterStartWh)
+    expect(virtual.ledger.discarded).toEqual([])
+  },
+)
+
+test.each(['ocpp1.6', 'ocpp2.0.1'] as const)(
+  '%s: at defaults a station boots, charges and idles and is sent no CALL',
+  async (protocol) => {
+    const virtual = await station(`QUIET-${protocol}`, protocol)
+    await virtual.charge({ token: 'TOKEN-1', readings: 3, intervalMs: 50 })
+    // Ten minutes of idling, told as the frames of ten minutes: pings, heartbeats, clock-aligned readings.
+    for (let minute = 0; minute < 10; minute += 1) {
+      await virtual.call({ action: 'Heartbeat', payload: {} })
+      await sleep(300)
+    }
+    expect(virtual.ledger.commands).toEqual([])
+    await virtual.stop()
+  },
+)
+
+test('online state follows a close within 2 s', async () => {
+  const id = 'PRESENCE'
+  const virtual = await station(id, 'ocpp1.6')
+  const online = async () =>
+    (await system.api.get<{ connection: { online: boolean } }>(`/stations/${id}`)).connection.online
+  await until('online', online, 2_000)
+  await virtual.stop()
+  await until('offline', async () => !(await online()), 2_000)
+})
+
+test('an unknown station and a wrong password are refused before the upgrade', async () => {
+  const url = system.urls[0] ?? ''
+  const refusal = (id: string, secret: string) =>
+    StationSocket.open({ url, id, password: secret, protocols: ['ocpp1.6'] }).catch((cause: unknown) => cause)
+  await system.api.registerStation('REFUSED', password)
+
+  expect(await refusal('NOBODY', password)).toMatchObject({ status: 404 })
+  expect(await refusal('REFUSED', 'wrong')).toMatchObject({ status: 401 })
+  expect(await refusal('REFUSED', 'wrong')).toBeInstanceOf(UpgradeRefused)
+})
+
+test('a restart finds all data again, and the station reconnects by itself', async () => {
+  const virtual = await station('RESTART', 'ocpp1.6')
+  const before = await system.api.get<{ items: unknown[] }>('/transactions')
+  await system.gateways[0]?.stop()
+  await system.restartGateway(0)
+
+  expect((await system.api.get<{ items: unknown[] }>('/transactions')).items).toEqual(before.items)
+  await until('reconnected', () => virtual.isOnline, 10_000)
+  const { body } = await until('accepted', async () => {
+    const answer = await system.api.command('RESTART', 'ClearCache', {})
+    return answer.body.status === 'accepted' && answer
+  })
+  expect(body.status).toBe('accepted')
+  await virtual.stop()
+})
