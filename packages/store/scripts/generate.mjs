@@ -1,6 +1,6 @@
 // Writes src/generated: the Prisma client, and the migrations as a module, so that they travel in the one-file binary.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const generated = fileURLToPath(new URL('../src/generated', import.meta.url))
 
-rmSync(generated, { recursive: true, force: true })
 mkdirSync(generated, { recursive: true })
 
 const prisma = createRequire(import.meta.url).resolve('prisma/build/index.js')

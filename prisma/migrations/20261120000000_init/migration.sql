@@ -272,6 +272,7 @@ CREATE TABLE "meter_reading" (
 CREATE TABLE "command" (
     "id" UUID NOT NULL,
     "station_id" TEXT NOT NULL,
+    "protocol" TEXT,
     "action" TEXT NOT NULL,
     "payload" JSONB NOT NULL,
     "requested_by" TEXT NOT NULL,
@@ -281,6 +282,7 @@ CREATE TABLE "command" (
     "follow_up" TEXT NOT NULL DEFAULT 'none',
     "calls" JSONB NOT NULL DEFAULT '[]',
     "response" JSONB,
+    "late_response" JSONB,
     "error" JSONB,
     "epoch" BIGINT,
     "created_at" TIMESTAMPTZ(3) NOT NULL,
