@@ -1,0 +1,17 @@
+/** Basic credentials as bytes: 1.6 passwords are binary. */
+export interface BasicCredentials {
+  username: Buffer
+  password: Buffer
+}
+
+/**
+ * Splits at the first colon, before anything is taken for text (RFC 7617; OCPP-J 1.6 §6.2.2).
+ * @returns null when the header is missing or is no Basic
+ */
+export function parseBasic(header: string | undefined): BasicCredentials | null {
+  const encoded = header === undefined ? null : /^Basic +([A-Za-z0-9+/_=-]+) *$/i.exec(header)?.[1]
+  if (!encoded) return null
+  const bytes = Buffer.from(encoded, 'base64')
+  const colon = bytes.indexOf(0x3a)
+  return colon < 0 ? null : { username: bytes.subarray(0, colon), password: bytes.subarray(colon + 1) }
+}
