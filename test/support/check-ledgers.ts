@@ -1,0 +1,106 @@
+import type { Ledger } from '@busbar/simulator'
+import { type System, until } from './system.js'
+
+export interface LedgerReport {
+  sessions: number
+  acknowledged: number
+  /** Sessions whose energy in Postgres is not the station's, with both figures. */
+  wrongEnergy: string[]
+  /** Acknowledged messages that Postgres does not hold. */
+  missing: string[]
+  /** Messages and sessions that Postgres holds more than once. */
+  doubled: string[]
+  /** Messages that a station gave up. */
+  discarded: string[]
+}
+
+/** Holds what the stations were told against what Postgres holds, once the workers have read all that there is. */
+export async function checkLedgers(
+  system: System,
+  stations: readonly { id: string; ledger: Ledger }[],
+): Promise<LedgerReport> {
+  const report: LedgerReport = {
+    sessions: 0,
+    acknowledged: 0,
+    wrongEnergy: [],
+    missing: [],
+    doubled: [],
+    discarded: [],
+  }
+  await until('the lanes are read to their end', () => isQuiet(system), 60_000)
+  for (const { id, ledger } of stations) {
+    await checkSessions(system, id, ledger, report)
+    await checkMessages(system, id, ledger, report)
+    for (const { action } of ledger.discarded) report.discarded.push(`${id} ${action}`)
+  }
+  return report
+}
+
+/** No offset moved for a second. */
+async function isQuiet(system: System): Promise<boolean> {
+  const read = async () =>
+    (await system.database.query<{ sum: string }>('SELECT sum(next)::text AS sum FROM consumer_offset')).rows[0]?.sum
+  const before = await read()
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  return before === (await read())
+}
+
+async function checkSessions(system: System, id: string, ledger: Ledger, report: LedgerReport): Promise<void> {
+  const { rows } = await system.database.query<{ ocpp_id: string; energy_wh: string | null; id: string }>(
+    `SELECT a.ocpp_id, t.energy_wh, t.id FROM charging_transaction t
+     JOIN transaction_alias a ON a.transaction_id = t.id WHERE t.station_id = $1`,
+    [id],
+  )
+  const ended = ledger.sessions.filter(({ endedAt, transactionId }) => endedAt && transactionId)
+  report.sessions += ended.length
+  for (const { transactionId, meterStartWh, meterStopWh } of ended) {
+    const row = rows.find(({ ocpp_id }) => ocpp_id === transactionId)
+    const expected = (meterStopWh ?? 0) - meterStartWh
+    if (!row || Number(row.energy_wh) !== expected) {
+      report.wrongEnergy.push(`${id} ${transactionId}: ${expected} at the station, ${row?.energy_wh} in Postgres`)
+    }
+  }
+  const transactions = new Set(rows.map((row) => row.id)).size
+  if (transactions > ended.length)
+    report.doubled.push(`${id}: ${transactions} transactions of ${ended.length} sessions`)
+}
+
+async function checkMessages(system: System, id: string, ledger: Ledger, report: LedgerReport): Promise<void> {
+  const { rows: readings } = await system.database.query<{ at: Date; count: number }>(
+    'SELECT sampled_at AS at, count(*)::int AS count FROM meter_reading WHERE station_id = $1 GROUP BY 1',
+    [id],
+  )
+  const { rows: steps } = await system.database.query<{ transaction: string; seq_no: number; count: number }>(
+    `SELECT a.ocpp_id AS transaction, s.seq_no, count(*)::int AS count FROM transaction_step s
+     JOIN transaction_alias a ON a.transaction_id = s.transaction_id
+     WHERE s.station_id = $1 AND s.seq_no IS NOT NULL GROUP BY 1, 2`,
+    [id],
+  )
+  const readingsAt = new Map(readings.map(({ at, count }) => [at.getTime(), count]))
+  const stepsOf = new Map(steps.map(({ transaction, seq_no, count }) => [`${transaction} ${seq_no}`, count]))
+  for (const { action, payload } of ledger.acknowledged) {
+    const found = countOf(action, payload, readingsAt, stepsOf)
+    if (found === null) continue
+    report.acknowledged += 1
+    if (found === 0) report.missing.push(`${id} ${action} ${JSON.stringify(payload)}`)
+    if (found > 1) report.doubled.push(`${id} ${action} ${JSON.stringify(payload)}`)
+  }
+}
+
+/** @returns how often Postgres holds the message; null for one that leaves no row of its own */
+function countOf(
+  action: string,
+  payload: Record<string, unknown>,
+  readingsAt: Map<number, number>,
+  stepsOf: Map<string, number>,
+): number | null {
+  if (action === 'MeterValues') {
+    const [{ timestamp }] = payload.meterValue as [{ timestamp: string }]
+    return readingsAt.get(Date.parse(timestamp)) ?? 0
+  }
+  if (action === 'TransactionEvent') {
+    const { transactionId } = payload.transactionInfo as { transactionId: string }
+    return stepsOf.get(`${transactionId} ${payload.seqNo}`) ?? 0
+  }
+  return null
+}
