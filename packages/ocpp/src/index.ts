@@ -23,6 +23,7 @@ export {
   readTransactionEvent201,
   type TransactionEventReading,
 } from './readers/transaction-event-201.js'
+export { mapSecrets, redact, redactFrame } from './secrets.js'
 export { formatTimestamp, parseTimestamp, type ReadTimestamp } from './timestamp.js'
 export type {
   Requests,

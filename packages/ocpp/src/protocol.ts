@@ -1,4 +1,4 @@
-/** The subprotocol a connection agreed on (OCPP-J 1.6 §3.1.2; 2.0.1 part 4 §3.1.2). */
+/** The subprotocol a connection agreed on (OCPP-J 1.6 §3.1.2; 2.0.1 part 4 §3.1). */
 export type Protocol = 'ocpp1.6' | 'ocpp2.0.1' | 'ocpp2.1'
 
 /** The services behind the lanes of Kafka; each lane is the topic `busbar.ocpp.<service>`. */

@@ -28,7 +28,7 @@ export function lacksZone(text: unknown): boolean {
   return parts !== null && parts[8] === undefined && parts[9] === undefined
 }
 
-/** RFC 3339 in UTC with milliseconds, the only form we send (OCPP 2.0.1 part 2 §2: at most 3 decimals). */
+/** RFC 3339 in UTC with milliseconds, the only form we send (2.0.1 allows no finer fraction). */
 export function formatTimestamp(date: Date): string {
   return date.toISOString()
 }

@@ -106,9 +106,10 @@ export const actions201: readonly ActionRow[] = [
     secretPaths: [
       'connectionData.apn.apnPassword',
       'connectionData.apn.simPin@integer',
+      'connectionData.ocppCsmsUrl@userinfo',
       'connectionData.vpn.password',
       'connectionData.vpn.key',
-      // 2.1 names the station's own password here (its part 2 §2.37).
+      // 2.1 only: the password of the station itself.
       'connectionData.basicAuthPassword',
     ],
   }),
@@ -122,7 +123,7 @@ export const actions201: readonly ActionRow[] = [
   fromCsms('UpdateFirmware', { secretPaths: ['firmware.location@userinfo'] }),
 ]
 
-/** Reasons of an Updated event that says no more than what was metered (2.0.1 part 2 §3.82 TriggerReasonEnumType). */
+/** Reasons of an Updated event that says no more than what was metered (2.0.1 part 2 §3 TriggerReasonEnumType). */
 const meteringReasons: readonly unknown[] = ['MeterValueClock', 'MeterValuePeriodic', 'SignedDataReceived', 'Trigger']
 
 /** On log for an event that only meters: no token to judge, no cost to tell, no remote start to match. */

@@ -3,7 +3,7 @@ import { Fields } from './fields.js'
 import { Findings, type Quirk } from './findings.js'
 import { type MeterValueReading, readMeterValues } from './meter.js'
 
-/** Everything a 2.0.1 MeterValues says. Never part of a transaction (J01.FR.14 sends those by TransactionEvent). */
+/** Everything a 2.0.1 MeterValues says. Those of a transaction come by TransactionEvent instead (J01). */
 export interface MeterValues201Reading {
   /** 0 is the station's main meter; null when absent. */
   evseId: number | null
@@ -11,7 +11,7 @@ export interface MeterValues201Reading {
   violations: Quirk[]
 }
 
-/** Nothing is needed: a reading without an address is still evidence. @see OCPP 2.0.1 part 2 §1.33 */
+/** Nothing is needed: a reading without an address is still evidence. @see OCPP 2.0.1 part 2 §1.32 */
 export function readMeterValues201(payload: unknown, receivedAt: Date): MeterValues201Reading {
   const findings = new Findings()
   const fields = new Fields(isObject(payload) ? payload : {}, findings)

@@ -42,7 +42,7 @@ const chargingStates = names(['Charging', 'EVConnected', 'SuspendedEV', 'Suspend
 
 /**
  * @throws MissingFieldsError (an OcppError) without eventType, seqNo or transactionInfo.transactionId
- * @see OCPP 2.0.1 part 2 §1.60 TransactionEventRequest, §2.48 TransactionType
+ * @see OCPP 2.0.1 part 2 §1.60 TransactionEvent
  */
 export function readTransactionEvent201(payload: unknown, receivedAt: Date): TransactionEventReading {
   const findings = new Findings()
