@@ -1,6 +1,19 @@
-import { type Headers, type LogRecord, topicNames } from '@busbar/backbone'
+import {
+  type Backbone,
+  type ChannelMessage,
+  type ConsumeOptions,
+  type Headers,
+  type Job,
+  type LogRecord,
+  type OutboxRow,
+  type OutgoingRecord,
+  topicNames,
+} from '@busbar/backbone'
 import type { Payload } from '@busbar/ocpp'
-import type { DecisionContext, InboundRecord } from './service.js'
+import { type Database, type Sql, Vault } from '@busbar/store'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import type { DecisionContext, InboundRecord, Ports } from './service.js'
 
 const receivedAt = new Date('2026-03-01T10:00:00.000Z')
 
@@ -85,4 +98,90 @@ export function decisionContext(
     topics: topicNames('busbar'),
     ...overrides,
   }
+}
+
+/** A database and a backbone that note down what they are asked, in the order of `calls`. */
+export interface FakePorts extends Ports {
+  calls: string[]
+  /** The statements of each commit that went through. */
+  commits: (readonly Sql[])[]
+  published: { channel: string; message: ChannelMessage }[]
+  appended: OutgoingRecord[]
+  flushed: string[][]
+  scheduled: Job[]
+  outboxRows: OutboxRow[]
+  consumed: ConsumeOptions | null
+}
+
+/**
+ * @param options.onCommit throws what the database should say to these statements
+ * @param options.onPublish throws what the station channels should say
+ */
+export function fakePorts(
+  options: { onCommit?: (statements: readonly Sql[]) => void; onPublish?: () => void } = {},
+): FakePorts {
+  const fake: FakePorts = {
+    calls: [],
+    commits: [],
+    published: [],
+    appended: [],
+    flushed: [],
+    scheduled: [],
+    outboxRows: [],
+    consumed: null,
+    log: pino({ level: 'silent' }),
+    metrics: new Registry(),
+    vault: new Vault('a master secret for tests only'),
+    clock: () => receivedAt,
+    database: {
+      query: async () => [],
+      commit: async (statements: readonly Sql[]) => {
+        options.onCommit?.(statements)
+        if (statements.some((statement) => statement.text.includes('trial ended'))) throw trialEnded()
+        fake.calls.push('commit')
+        fake.commits.push(statements)
+        return statements.map(() => [])
+      },
+    } as unknown as Database,
+    backbone: {
+      topics: topicNames('busbar'),
+      log: {
+        id: 'test-log',
+        append: async (record: OutgoingRecord) => void fake.appended.push(record),
+        consume: async (consume: ConsumeOptions) => {
+          fake.consumed = consume
+          return { stop: async () => void fake.calls.push('stop') }
+        },
+      },
+      channels: {
+        publish: async (messages: FakePorts['published']) => {
+          fake.calls.push('publish')
+          options.onPublish?.()
+          fake.published.push(...messages)
+          return messages.map(() => 1)
+        },
+      },
+      outbox: {
+        insert: (rows: readonly OutboxRow[]) => {
+          fake.outboxRows = [...rows]
+          return rows.length === 0 ? [] : [{ text: 'INSERT INTO outbox', values: [...rows] }]
+        },
+        flush: (sources: readonly string[]) => {
+          fake.calls.push('flush')
+          fake.flushed.push([...sources])
+        },
+      },
+      jobs: {
+        schedule: async (jobs: readonly Job[]) => {
+          fake.calls.push('schedule')
+          fake.scheduled.push(...jobs)
+        },
+      },
+    } as unknown as Backbone,
+  }
+  return fake
+}
+
+function trialEnded(): Error {
+  return Object.assign(new Error('trial ended'), { code: 'BB002' })
 }
