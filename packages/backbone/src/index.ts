@@ -1,3 +1,11 @@
+export { countUnreadEmbeddedRecords } from './embedded/event-log.js'
+export { createTopics, type TopicSettings } from './kafka/topics.js'
+export {
+  type DistributedBackboneOptions,
+  type EmbeddedBackboneOptions,
+  openDistributedBackbone,
+  openEmbeddedBackbone,
+} from './open.js'
 export type { Backbone } from './ports/backbone.js'
 export {
   type ConsumeOptions,
@@ -20,4 +28,5 @@ export {
   stationChannel,
   verdictChannel,
 } from './ports/station-channels.js'
+export { jobStatements } from './shared/jobs.js'
 export { type ServiceName, type Topics, topicNames } from './topics.js'

@@ -1,0 +1,242 @@
+import { randomUUID } from 'node:crypto'
+import type { Database } from '@busbar/store'
+import type { Admin } from 'kafkajs'
+import type { ConsumeOptions, EventLog, TailOptions } from '../ports/event-log.js'
+import { type AppendLimits, AppendQueue } from '../shared/append-queue.js'
+import { type Delivery, deliver } from '../shared/deliver.js'
+import type { BackboneMetrics } from '../shared/metrics.js'
+import {
+  advanceOffsets,
+  type Consumer,
+  type Positions,
+  positionKey,
+  readOffsets,
+  type TopicPartition,
+} from '../shared/offsets.js'
+import type { Topics } from '../topics.js'
+import { createKafka, type KafkaAddress } from './client.js'
+import { connectProducer } from './producer.js'
+import { KafkaReader, type Place } from './reader.js'
+import { checkTopics, toUnavailable } from './topics.js'
+
+export interface KafkaEventLogOptions extends KafkaAddress {
+  database: Database
+  topics: Topics
+  partitions: number
+  metrics: BackboneMetrics
+  limits?: Partial<AppendLimits>
+}
+
+const requestTimeoutMs = 8000
+const lagEveryMs = 5000
+
+/** Earliest offset and the one after the last. */
+interface Range {
+  low: bigint
+  high: bigint
+}
+
+/**
+ * Opens the event log on Kafka.
+ * @throws Error when a topic is missing or has another number of partitions, UnavailableError when Kafka is away
+ */
+export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
+  const { topics, partitions, metrics, log } = options
+  const admin = createKafka(options, { retry: { retries: 3 }, requestTimeout: requestTimeoutMs }).admin()
+  try {
+    await admin.connect()
+    await checkTopics(admin, topics, partitions)
+    const { clusterId } = await admin.describeCluster()
+    const producer = await connectProducer(options)
+    const limits = options.limits ?? {}
+    const queue = new AppendQueue({ topics, partitions, send: producer.send, log, metrics, limits })
+    return {
+      id: clusterId,
+      get available() {
+        return queue.available
+      },
+      append: (record, appendOptions) => queue.append(record, appendOptions),
+      consume: (consume) => startConsumer(consume, clusterId, admin, queue, options),
+      tail: (tail) => startTail(tail, admin, options),
+      close: async () => {
+        await queue.close()
+        await producer.disconnect()
+        await admin.disconnect()
+      },
+    }
+  } catch (cause) {
+    await admin.disconnect()
+    throw toUnavailable(cause)
+  }
+}
+
+async function startConsumer(
+  { service, topics, onBatch, onAssigned, onRevoked }: ConsumeOptions,
+  logId: string,
+  admin: Admin,
+  queue: AppendQueue,
+  options: KafkaEventLogOptions,
+): Promise<{ stop(): Promise<void> }> {
+  const { database, metrics, partitions } = options
+  const consumer = { log: logId, service }
+  const log = options.log.child({ consumer: service })
+  const delivery: Delivery = {
+    consumer,
+    partitions,
+    database,
+    append: (record) => queue.append(record),
+    onBatch,
+    log,
+    metrics,
+  }
+
+  const reader = new KafkaReader({
+    kafka: createKafka(options, { retry: { retries: 8 }, requestTimeout: requestTimeoutMs }),
+    // The topics of another prefix are another system.
+    groupId: `${options.topics.events.replace(/\.events$/, '')}.${service}`,
+    topics,
+    partitions,
+    place: (wanted) => placeConsumer(wanted, consumer, admin, options),
+    deliver: (records, positions) => deliver(records, positions, delivery),
+    onAssigned,
+    onRevoked,
+    onConflict: () => metrics.conflicts.inc({ service }),
+    onPause: () => metrics.pauses.inc({ service }),
+    log,
+  })
+  const lag = setInterval(() => void measureLag(), lagEveryMs)
+  const measureLag = async () => {
+    const { positions, partitions: assigned } = reader.assignment
+    try {
+      const ranges = await fetchRanges(admin, assigned)
+      let records = 0n
+      for (const [key, next] of positions) records += (ranges.get(key)?.high ?? next) - next
+      metrics.laneLag.set({ service }, Number(records))
+    } catch (cause) {
+      log.warn({ err: cause }, 'the lag could not be measured')
+    }
+  }
+  try {
+    await reader.start()
+  } catch (cause) {
+    clearInterval(lag)
+    await reader.stop()
+    throw toUnavailable(cause)
+  }
+  return {
+    stop: async () => {
+      clearInterval(lag)
+      await reader.stop()
+    },
+  }
+}
+
+/** Where a consumer stands by Postgres, checked against what the log still has. */
+async function placeConsumer(
+  wanted: readonly TopicPartition[],
+  consumer: Consumer,
+  admin: Admin,
+  { database, log, metrics }: KafkaEventLogOptions,
+): Promise<Map<string, Place>> {
+  const ranges = await fetchRanges(admin, wanted)
+  const positions = await readOffsets(
+    database,
+    consumer,
+    wanted.map((each) => ({ ...each, earliest: rangeOf(ranges, each).low })),
+  )
+  const isBeyond = (each: TopicPartition) => nextOf(positions, each) > rangeOf(ranges, each).high
+  const suspects = wanted.filter(isBeyond)
+  // The one we take over from may have applied records that were appended after the ranges were fetched.
+  for (const [key, range] of await fetchRanges(admin, suspects)) ranges.set(key, range)
+  for (const each of suspects.filter(isBeyond)) {
+    const next = nextOf(positions, each)
+    const { low, high } = rangeOf(ranges, each)
+    // The topic was made anew, or lost its end: reading too much is harmless, reading too little is not.
+    log.error({ ...each, next: `${next}`, low: `${low}`, high: `${high}` }, 'the log ends before our offset: read anew')
+    metrics.offsetJumps.inc({ service: consumer.service })
+    await database.commit([advanceOffsets(consumer, [{ ...each, from: next, to: low }])])
+    positions.set(positionKey(each), low)
+  }
+  const places = new Map<string, Place>()
+  for (const each of wanted) {
+    const next = nextOf(positions, each)
+    const { low } = rangeOf(ranges, each)
+    places.set(positionKey(each), { next, seek: laterOf(next, low) })
+  }
+  return places
+}
+
+async function startTail(
+  { topics, from, onRecords }: TailOptions,
+  admin: Admin,
+  options: KafkaEventLogOptions,
+): Promise<{ stop(): Promise<void> }> {
+  const groupId = `${options.topics.canary}.tail-${randomUUID()}`
+  // The group has one member: what it has read it need not share.
+  const read: Positions = new Map()
+  const reader = new KafkaReader({
+    kafka: createKafka(options, { retry: { retries: 8 }, requestTimeout: requestTimeoutMs }),
+    groupId,
+    topics,
+    partitions: options.partitions,
+    place: async (wanted) => {
+      const ranges = await fetchRanges(admin, wanted)
+      const places = new Map<string, Place>()
+      for (const each of wanted) {
+        const { low, high } = rangeOf(ranges, each)
+        const next = read.get(positionKey(each)) ?? (from === 'end' ? high : low)
+        places.set(positionKey(each), { next, seek: laterOf(next, low) })
+      }
+      return places
+    },
+    deliver: async (records, positions) => {
+      const fresh = records.filter((record) => record.offset >= nextOf(positions, record))
+      for (const record of fresh) {
+        positions.set(positionKey(record), record.offset + 1n)
+        read.set(positionKey(record), record.offset + 1n)
+      }
+      if (fresh.length > 0) onRecords(fresh)
+    },
+    log: options.log.child({ consumer: 'tail' }),
+  })
+  try {
+    await reader.start()
+  } catch (cause) {
+    await reader.stop()
+    throw toUnavailable(cause)
+  }
+  return {
+    stop: async () => {
+      await reader.stop()
+      await admin.deleteGroups([groupId])
+    },
+  }
+}
+
+async function fetchRanges(admin: Admin, wanted: readonly TopicPartition[]): Promise<Map<string, Range>> {
+  const ranges = new Map<string, Range>()
+  const fetchTopic = async (topic: string) => {
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      ranges.set(positionKey({ topic, partition }), { low: BigInt(low), high: BigInt(high) })
+    }
+  }
+  await Promise.all([...new Set(wanted.map((each) => each.topic))].map(fetchTopic))
+  return ranges
+}
+
+function nextOf(positions: Positions, each: TopicPartition): bigint {
+  const next = positions.get(positionKey(each))
+  if (next === undefined) throw new Error(`no offset for ${positionKey(each)}`)
+  return next
+}
+
+function laterOf(a: bigint, b: bigint): bigint {
+  if (a > b) return a
+  return b
+}
+
+function rangeOf(ranges: Map<string, Range>, each: TopicPartition): Range {
+  const range = ranges.get(positionKey(each))
+  if (!range) throw new Error(`Kafka knows no ${positionKey(each)}`)
+  return range
+}

@@ -1,0 +1,55 @@
+import type { Producer, TopicMessages } from 'kafkajs'
+import type { PlacedRecord } from '../shared/append-queue.js'
+import { createKafka, type KafkaAddress } from './client.js'
+
+export interface KafkaProducer {
+  /** One attempt, acknowledged by all replicas. */
+  send(records: readonly PlacedRecord[]): Promise<void>
+  disconnect(): Promise<void>
+}
+
+/** How long the brokers and we wait for one request; several attempts fit into the 20 s of an append. */
+const requestTimeoutMs = 5000
+
+/**
+ * A producer without retries of its own: repeating belongs to the append queue, which keeps the order. (kafkajs,
+ * repeating after a leader moved, also takes a record for acknowledged that it never sent.)
+ */
+export async function connectProducer(address: KafkaAddress): Promise<KafkaProducer> {
+  const kafka = createKafka(address, { retry: { retries: 0 }, requestTimeout: requestTimeoutMs })
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: 1,
+    retry: { retries: 0 },
+    createPartitioner:
+      () =>
+      ({ message }) =>
+        message.partition ?? 0,
+  })
+  await producer.connect()
+  return {
+    send: (records) => send(producer, records),
+    disconnect: () => producer.disconnect(),
+  }
+}
+
+async function send(producer: Producer, records: readonly PlacedRecord[]): Promise<void> {
+  const batches = new Map<string, Required<Pick<TopicMessages, 'topic' | 'messages'>>>()
+  const expected = new Set<string>()
+  for (const { topic, partition, key, value, headers } of records) {
+    let batch = batches.get(topic)
+    if (!batch) {
+      batch = { topic, messages: [] }
+      batches.set(topic, batch)
+    }
+    batch.messages.push({ key, value, headers, partition })
+    expected.add(`${topic}/${partition}`)
+  }
+  const acknowledged = await producer.sendBatch({
+    acks: -1,
+    timeout: requestTimeoutMs - 1000,
+    topicMessages: [...batches.values()],
+  })
+  for (const { topicName, partition } of acknowledged) expected.delete(`${topicName}/${partition}`)
+  if (expected.size > 0) throw new Error(`not acknowledged: ${[...expected].join(', ')}`)
+}

@@ -1,0 +1,284 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OffsetConflictError } from '@busbar/store'
+import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
+import type { Logger } from 'pino'
+import type { LogRecord } from '../ports/event-log.js'
+import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
+import { copartitioned } from './assigner.js'
+
+/** Where a partition stands, and where to read on: later than `next` when the log has lost what was there. */
+export interface Place {
+  next: bigint
+  seek: bigint
+}
+
+export interface ReaderOptions {
+  kafka: Kafka
+  groupId: string
+  topics: string[]
+  /** Of every topic. */
+  partitions: number
+  /** Where to read from; asked at every assignment and after every failure, until it answers. */
+  place: (partitions: readonly TopicPartition[]) => Promise<Map<string, Place>>
+  /** What all partitions have at hand; one call at a time. Moves `positions`; after it threw it is given the same again. */
+  deliver: (records: LogRecord[], positions: Positions) => Promise<void>
+  onAssigned?: ((partitions: number[]) => void) | undefined
+  onRevoked?: ((partitions: number[]) => void) | undefined
+  onConflict?: () => void
+  onPause?: () => void
+  log: Logger
+}
+
+/** What this member holds since it last joined the group. A partition without position is paused. */
+interface Assignment {
+  partitions: TopicPartition[]
+  positions: Positions
+}
+
+type Outcome = 'applied' | 'again'
+
+interface Part {
+  assignment: Assignment
+  records: LogRecord[]
+  heartbeat: () => Promise<void>
+  resolve: (outcome: Outcome) => void
+  reject: (error: unknown) => void
+}
+
+const sessionTimeoutMs = 6000
+const heartbeatMs = 1000
+const maxBackoffMs = 5000
+
+/**
+ * A member of a Kafka group whose offsets are kept elsewhere. On every join its partitions are paused at once, placed
+ * by `place`, and only then read; kafkajs would otherwise deliver what it fetched before the seek.
+ */
+export class KafkaReader {
+  readonly #options: ReaderOptions
+  readonly #consumer: Consumer
+  readonly #stopping = new AbortController()
+  readonly #placed: Promise<void>
+  #onPlaced: () => void = () => {}
+  #assignment: Assignment = { partitions: [], positions: new Map() }
+  #parts: Part[] = []
+  #delivering = false
+  #failures = 0
+
+  constructor(options: ReaderOptions) {
+    this.#options = options
+    this.#placed = new Promise((resolve) => {
+      this.#onPlaced = resolve
+    })
+    this.#consumer = options.kafka.consumer({
+      groupId: options.groupId,
+      partitionAssigners: [copartitioned],
+      sessionTimeout: sessionTimeoutMs,
+      heartbeatInterval: heartbeatMs,
+      // Others wait this long for a member that is busy with a batch.
+      rebalanceTimeout: 10_000,
+      maxWaitTimeInMs: 200,
+      maxBytesPerPartition: 1024 * 1024,
+      maxBytes: 4 * 1024 * 1024,
+      allowAutoTopicCreation: false,
+      retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 2000 },
+    })
+    this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => this.#join(payload.memberAssignment))
+    this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
+      // kafkajs comes back by itself only after errors it calls retriable.
+      if (!payload.restart) void this.#restart(payload.error)
+    })
+  }
+
+  get assignment(): Readonly<Assignment> {
+    return this.#assignment
+  }
+
+  /** Resolves once the group is joined and the first partitions are placed. */
+  async start(): Promise<void> {
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topics: this.#options.topics, fromBeginning: true })
+    await this.#run()
+    await this.#placed
+  }
+
+  /** Leaves the group, so that others need not wait for the session to time out. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#onPlaced()
+    await this.#consumer.disconnect()
+  }
+
+  async #run(): Promise<void> {
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      // All that one fetch brought is in hand at once, and shares a delivery.
+      partitionsConsumedConcurrently: this.#options.topics.length * this.#options.partitions,
+      eachBatch: (payload) => this.#eachBatch(payload),
+    })
+  }
+
+  async #restart(cause: Error): Promise<void> {
+    this.#options.log.error({ err: cause }, 'the consumer crashed; starting it again')
+    for (;;) {
+      if (!(await this.#sleep())) return
+      try {
+        await this.#consumer.connect()
+        return await this.#run()
+      } catch (error) {
+        this.#failures++
+        this.#options.log.warn({ err: error }, 'the consumer does not start')
+      }
+    }
+  }
+
+  /** Runs inside kafkajs's join, before it fetches anything. */
+  #join(memberAssignment: Record<string, number[]>): void {
+    const before = this.#assignment
+    const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
+      numbers.map((partition) => ({ topic, partition })),
+    )
+    const assignment: Assignment = { partitions, positions: new Map() }
+    this.#assignment = assignment
+    this.#consumer.pause(byTopic(partitions))
+    const now = new Set(partitions.map((each) => each.partition))
+    const revoked = numbersOf(before.partitions).filter((partition) => !now.has(partition))
+    if (revoked.length > 0) this.#options.onRevoked?.(revoked)
+    void this.#place(assignment, partitions, () => {
+      this.#options.onAssigned?.(numbersOf(partitions))
+      this.#onPlaced()
+    })
+  }
+
+  /** Seeks paused partitions to where they belong and reads on, unless this member no longer holds them. */
+  async #place(assignment: Assignment, partitions: readonly TopicPartition[], onPlaced = () => {}): Promise<void> {
+    const isOver = () => this.#assignment !== assignment || this.#stopping.signal.aborted
+    while (!isOver()) {
+      try {
+        const places = await this.#options.place(partitions)
+        if (isOver()) return
+        for (const each of partitions) {
+          const place = places.get(positionKey(each))
+          if (!place) throw new Error(`no offset for ${positionKey(each)}`)
+          this.#consumer.seek({ ...each, offset: place.seek.toString() })
+          assignment.positions.set(positionKey(each), place.next)
+        }
+        onPlaced()
+        this.#consumer.resume(byTopic(partitions))
+        return
+      } catch (cause) {
+        this.#failures++
+        this.#options.log.warn({ err: cause }, 'offsets could not be read; partitions stay paused')
+        await this.#sleep()
+      }
+    }
+  }
+
+  async #eachBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {
+    const assignment = this.#assignment
+    if (!assignment.positions.has(positionKey(batch))) return
+    const records = batch.messages.map((message) => toRecord(message, batch))
+    const outcome = await new Promise<Outcome>((resolve, reject) => {
+      this.#parts.push({ assignment, records, heartbeat, resolve, reject })
+      // The other partitions of this fetch are handed over in the same turn of the event loop.
+      if (!this.#delivering) setImmediate(() => void this.#deliverParts())
+      this.#delivering = true
+    })
+    if (outcome === 'applied') resolveOffset(batch.lastOffset())
+  }
+
+  async #deliverParts(): Promise<void> {
+    while (this.#parts.length > 0) {
+      const parts = this.#parts.splice(0)
+      const current = parts.filter((part) => part.assignment === this.#assignment)
+      for (const part of parts) if (!current.includes(part)) part.resolve('again')
+      const [first] = current
+      if (!first) continue
+      // A batch may take longer than the session lasts. What a failed heartbeat means kafkajs finds after the batch.
+      const timer = setInterval(() => first.heartbeat().catch(() => {}), heartbeatMs)
+      try {
+        await this.#options.deliver(
+          current.flatMap((part) => part.records),
+          first.assignment.positions,
+        )
+        this.#failures = 0
+        for (const part of current) part.resolve('applied')
+      } catch (cause) {
+        await this.#putOff(current, first, cause)
+      } finally {
+        clearInterval(timer)
+      }
+    }
+    this.#delivering = false
+  }
+
+  /** Pauses the partitions of these parts, places them anew and reads them again, as far as they are still ours. */
+  async #putOff(parts: readonly Part[], { assignment, heartbeat }: Part, cause: unknown): Promise<void> {
+    const { log, onConflict, onPause } = this.#options
+    const partitions = parts.flatMap(({ records: [record] }) => (record ? [toTopicPartition(record)] : []))
+    this.#consumer.pause(byTopic(partitions))
+    for (const each of partitions) assignment.positions.delete(positionKey(each))
+    const conflict = cause instanceof OffsetConflictError
+    if (conflict) {
+      onConflict?.()
+      log.warn({ err: cause }, 'another worker moved the offsets')
+      try {
+        await heartbeat()
+      } catch (lost) {
+        // No longer a member in good standing: kafkajs joins again, and the join places what we get.
+        for (const part of parts) part.reject(lost)
+        return
+      }
+    } else {
+      this.#failures++
+      onPause?.()
+      log.warn({ err: cause, partitions: numbersOf(partitions) }, 'batch put off')
+    }
+    void this.#readAgain(assignment, partitions, conflict ? 0 : this.#backoffMs())
+    for (const part of parts) part.resolve('again')
+  }
+
+  async #readAgain(assignment: Assignment, partitions: TopicPartition[], delayMs: number): Promise<void> {
+    if (delayMs > 0) await this.#sleep(delayMs)
+    await this.#place(assignment, partitions)
+  }
+
+  #backoffMs(): number {
+    return Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures - 1, 10))
+  }
+
+  /** @returns false when the reader is stopping */
+  async #sleep(delayMs = this.#backoffMs()): Promise<boolean> {
+    await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+    return !this.#stopping.signal.aborted
+  }
+}
+
+const toTopicPartition = ({ topic, partition }: TopicPartition): TopicPartition => ({ topic, partition })
+
+function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
+  const topics = new Map<string, number[]>()
+  for (const { topic, partition } of partitions) topics.set(topic, [...(topics.get(topic) ?? []), partition])
+  return [...topics].map(([topic, numbers]) => ({ topic, partitions: numbers }))
+}
+
+const numbersOf = (partitions: readonly TopicPartition[]): number[] =>
+  [...new Set(partitions.map((each) => each.partition))].sort((a, b) => a - b)
+
+function toRecord(message: KafkaMessage, { topic, partition }: TopicPartition): LogRecord {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(message.headers ?? {})) {
+    // A foreign writer may repeat a header; the last one counts.
+    const last = Array.isArray(value) ? value.at(-1) : value
+    if (last !== undefined) headers[name] = last.toString()
+  }
+  return {
+    topic,
+    partition,
+    offset: BigInt(message.offset),
+    key: message.key?.toString() ?? '',
+    value: message.value ?? Buffer.alloc(0),
+    headers,
+    appendedAt: new Date(Number(message.timestamp)),
+  }
+}

@@ -1,0 +1,91 @@
+import type { Database } from '@busbar/store'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { openEmbeddedEventLog } from './embedded/event-log.js'
+import { createLocalJobWakes } from './embedded/job-wakes.js'
+import { createLocalOwnership } from './embedded/ownership.js'
+import { LocalStationChannels } from './embedded/station-channels.js'
+import { openKafkaEventLog } from './kafka/event-log.js'
+import type { Backbone } from './ports/backbone.js'
+import { openRequests, openSubscriber } from './redis/connection.js'
+import { createBullJobWakes } from './redis/job-wakes.js'
+import { createRedisOwnership } from './redis/ownership.js'
+import { RedisStationChannels } from './redis/station-channels.js'
+import { backboneMetrics } from './shared/metrics.js'
+import { createOutbox } from './shared/outbox.js'
+import { topicNames } from './topics.js'
+
+export interface EmbeddedBackboneOptions {
+  database: Database
+  partitions: number
+  topicPrefix: string
+  log: Logger
+  metrics: Registry
+}
+
+export interface DistributedBackboneOptions extends EmbeddedBackboneOptions {
+  /** host:port of each broker. */
+  brokers: string[]
+  redisUrl: string
+}
+
+/**
+ * All four ports on Postgres and within this process.
+ * @throws Error when another process works on this database in the same way; UnavailableError when Postgres is away
+ */
+export async function openEmbeddedBackbone(options: EmbeddedBackboneOptions): Promise<Backbone> {
+  const { database, log } = options
+  const topics = topicNames(options.topicPrefix)
+  const metrics = backboneMetrics(options.metrics)
+  const eventLog = await openEmbeddedEventLog({ ...options, topics, metrics })
+  const channels = new LocalStationChannels()
+  const jobs = createLocalJobWakes({ database, log, metrics })
+  const outbox = createOutbox({ database, topics, append: eventLog.append, log, metrics })
+  return {
+    log: eventLog,
+    channels,
+    ownership: createLocalOwnership(channels, database),
+    jobs,
+    outbox,
+    topics,
+    close: async () => {
+      await jobs.close()
+      await outbox.close()
+      await eventLog.close()
+    },
+  }
+}
+
+/**
+ * All four ports on Kafka, Redis and Postgres. Redis may be away at the start.
+ * @throws Error when topics are missing or have another number of partitions; UnavailableError when Kafka is away
+ */
+export async function openDistributedBackbone(options: DistributedBackboneOptions): Promise<Backbone> {
+  const { database, redisUrl, log } = options
+  const topics = topicNames(options.topicPrefix)
+  const metrics = backboneMetrics(options.metrics)
+  const prefix = `${options.topicPrefix}:`
+  const eventLog = await openKafkaEventLog({ ...options, topics, metrics })
+  const requests = openRequests(redisUrl, log)
+  const subscriber = openSubscriber(redisUrl, log)
+  const channels = new RedisStationChannels({ requests, subscriber, prefix, log, metrics })
+  // Without waiting: ioredis goes on trying.
+  await Promise.allSettled([requests.connect(), subscriber.connect()])
+  const jobs = createBullJobWakes({ redisUrl, prefix: `${prefix}jobs`, database, log, metrics })
+  const outbox = createOutbox({ database, topics, append: eventLog.append, log, metrics })
+  return {
+    log: eventLog,
+    channels,
+    ownership: createRedisOwnership(requests, prefix, metrics),
+    jobs,
+    outbox,
+    topics,
+    close: async () => {
+      await jobs.close()
+      await outbox.close()
+      await eventLog.close()
+      requests.disconnect()
+      subscriber.disconnect()
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import { UnavailableError } from '@busbar/store'
+import { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { BackboneMetrics } from '../shared/metrics.js'
+
+/** Longest wait for an answer of Redis. */
+export const redisTimeoutMs = 1000
+
+const reconnectDelayMs = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 1000)
+
+/**
+ * For requests: refused at once while Redis is away, and never sent a second time, for a command that is published
+ * twice would be executed twice.
+ */
+export function openRequests(url: string, log: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: redisTimeoutMs,
+    connectTimeout: 2000,
+    retryStrategy: reconnectDelayMs,
+    lazyConnect: true,
+  })
+  redis.on('error', (cause) => log.warn({ err: cause }, 'Redis'))
+  return redis
+}
+
+/** For subscriptions: what is subscribed is kept by who subscribed. */
+export function openSubscriber(url: string, log: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: null,
+    connectTimeout: 2000,
+    retryStrategy: reconnectDelayMs,
+    lazyConnect: true,
+  })
+  redis.on('error', (cause) => log.warn({ err: cause }, 'Redis'))
+  return redis
+}
+
+/** @throws UnavailableError for whatever keeps Redis from answering */
+export async function request<T>(metrics: BackboneMetrics, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (cause) {
+    // An error of a script is ours; everything else is a connection that fails, or an answer that does not come.
+    if (cause instanceof Error && cause.name === 'ReplyError' && !/^(LOADING|READONLY|OOM|BUSY)/.test(cause.message)) {
+      throw cause
+    }
+    metrics.redisFailures.inc()
+    throw new UnavailableError(`Redis: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}

@@ -1,0 +1,119 @@
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { ChannelMessage, StationChannels } from '../ports/station-channels.js'
+import type { BackboneMetrics } from '../shared/metrics.js'
+import { redisTimeoutMs, request } from './connection.js'
+
+export interface RedisStationChannelsOptions {
+  requests: Redis
+  /** A connection of its own: Redis takes no other command on it. */
+  subscriber: Redis
+  /** Before every channel name; deployments may share a Redis. */
+  prefix: string
+  log: Logger
+  metrics: BackboneMetrics
+}
+
+type Listener = (message: ChannelMessage) => void
+
+/** In one command: few, for each stalls Redis, and not one, for each costs 24 us of CPU here and there. */
+const channelsPerCommand = 1000
+
+/** Station channels on Redis pub/sub. */
+export class RedisStationChannels implements StationChannels {
+  readonly #options: RedisStationChannelsOptions
+  readonly #listeners = new Map<string, Set<Listener>>()
+  /** What Redis was told on this connection. */
+  #subscribed = new Set<string>()
+  /** Channels whose listeners changed in this turn of the event loop. */
+  #changed = new Set<string>()
+  #syncing: Promise<void> | null = null
+
+  constructor(options: RedisStationChannelsOptions) {
+    this.#options = options
+    const { subscriber, log } = options
+    subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
+    subscriber.on('ready', () => {
+      this.#subscribed = new Set()
+      this.#changed = new Set(this.#listeners.keys())
+      this.#scheduleSync().catch((cause) => log.warn({ err: cause }, 'channels are subscribed at the next connect'))
+    })
+  }
+
+  async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
+    const name = this.#options.prefix + channel
+    const listeners = this.#listeners.get(name) ?? new Set()
+    // A wrapper, so that one function may listen twice.
+    const entry: Listener = (message) => listener(message)
+    this.#listeners.set(name, listeners.add(entry))
+    this.#changed.add(name)
+    await this.#synced()
+    return async () => {
+      listeners.delete(entry)
+      if (listeners.size > 0 || this.#listeners.get(name) !== listeners) return
+      this.#listeners.delete(name)
+      this.#changed.add(name)
+      await this.#synced()
+    }
+  }
+
+  async publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]> {
+    const { requests, prefix, metrics } = this.#options
+    return request(metrics, () =>
+      Promise.all(messages.map(({ channel, message }) => requests.publish(prefix + channel, JSON.stringify(message)))),
+    )
+  }
+
+  #receive(name: string, text: string): void {
+    for (const listener of this.#listeners.get(name) ?? []) listener(JSON.parse(text))
+  }
+
+  /** A lost connection is no failure of the caller: the next one is told everything. */
+  async #synced(): Promise<void> {
+    if (!(await becomesReady(this.#options.subscriber))) return
+    await this.#scheduleSync().catch(() => this.#options.metrics.redisFailures.inc())
+  }
+
+  /** One command for what changed in this turn; the next waits until it is answered. */
+  #scheduleSync(): Promise<void> {
+    this.#syncing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+      this.#syncing = null
+      return this.#sync()
+    })
+    return this.#syncing
+  }
+
+  async #sync(): Promise<void> {
+    const { subscriber } = this.#options
+    const changed = [...this.#changed]
+    this.#changed = new Set()
+    const wanted = changed.filter((name) => this.#listeners.has(name) && !this.#subscribed.has(name))
+    const unwanted = changed.filter((name) => !this.#listeners.has(name) && this.#subscribed.has(name))
+    for (const name of wanted) this.#subscribed.add(name)
+    for (const name of unwanted) this.#subscribed.delete(name)
+    const commands: Promise<unknown>[] = []
+    for (let i = 0; i < wanted.length; i += channelsPerCommand) {
+      commands.push(subscriber.subscribe(...wanted.slice(i, i + channelsPerCommand)))
+    }
+    for (let i = 0; i < unwanted.length; i += channelsPerCommand) {
+      commands.push(subscriber.unsubscribe(...unwanted.slice(i, i + channelsPerCommand)))
+    }
+    await Promise.all(commands)
+  }
+}
+
+/** Waits as long as a request would. */
+async function becomesReady(redis: Redis): Promise<boolean> {
+  const isReady = () => redis.status === 'ready'
+  if (isReady()) return true
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      redis.off('ready', done)
+      resolve()
+    }
+    const timer = setTimeout(done, redisTimeoutMs)
+    redis.on('ready', done)
+  })
+  return isReady()
+}

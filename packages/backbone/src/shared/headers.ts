@@ -1,0 +1,30 @@
+import type { Headers } from '../ports/event-log.js'
+
+/** A private character, followed by 0 for NUL and by 1 for itself. */
+const escape = '\uE000'
+
+/**
+ * Headers as a jsonb text. Postgres takes no NUL and no half of a surrogate pair there, and a station may send either
+ * (in a messageId, say): the half becomes U+FFFD, as it does in Kafka's UTF-8, NUL is escaped.
+ */
+export function encodeHeaders(headers: Headers): string {
+  const text = JSON.stringify(headers)
+  // NUL and halves reach a JSON text only as \u.
+  if (!text.includes('\\u') && !text.includes(escape)) return text
+  return JSON.stringify(
+    mapHeaders(headers, (part) =>
+      Buffer.from(part).toString().replaceAll(escape, `${escape}1`).replaceAll('\0', `${escape}0`),
+    ),
+  )
+}
+
+/** @param stored the parsed jsonb */
+export function decodeHeaders(stored: Headers): Headers {
+  const isEscaped = Object.entries(stored).some(([name, value]) => name.includes(escape) || value.includes(escape))
+  if (!isEscaped) return stored
+  return mapHeaders(stored, (part) => part.replaceAll(`${escape}0`, '\0').replaceAll(`${escape}1`, escape))
+}
+
+function mapHeaders(headers: Headers, map: (part: string) => string): Headers {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [map(name), map(value)]))
+}
