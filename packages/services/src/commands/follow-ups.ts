@@ -1,0 +1,19 @@
+import type { Protocol } from '@busbar/ocpp'
+import { type Dialect, toDialect } from './command.js'
+
+export interface FollowUpRule {
+  /** After the station agreed; what has not come by then makes the command `incomplete`. */
+  timeoutSeconds: number
+}
+
+const report: FollowUpRule = { timeoutSeconds: 600 }
+
+/** Commands whose answer only announces what comes later, told apart by the requestId of the CALL. */
+const followUps: Readonly<Record<Dialect, Readonly<Record<string, FollowUpRule>>>> = {
+  'ocpp1.6': {},
+  'ocpp2.0.1': { GetBaseReport: report, GetReport: report },
+}
+
+export function followUpOf(protocol: Protocol | null, action: string): FollowUpRule | undefined {
+  return protocol === null ? undefined : followUps[toDialect(protocol)][action]
+}

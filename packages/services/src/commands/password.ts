@@ -1,0 +1,92 @@
+import type { Payload, Protocol } from '@busbar/ocpp'
+import type { Vault } from '@busbar/store'
+import { isObject, toObjects } from './objects.js'
+import type { CallOutcome } from './states.js'
+
+/** A change of table station_secret. Both slots open the gateway's door while a change is open. */
+export type SecretChange =
+  | { kind: 'propose'; stationId: string; hash: string }
+  | { kind: 'confirm'; stationId: string; hash: string }
+  | { kind: 'discard'; stationId: string; hash: string }
+
+interface PasswordPlace {
+  /** As it stands in the payload: sealed. */
+  value: string
+  /** Index in setVariableData; null for 1.6. */
+  item: number | null
+}
+
+/**
+ * The password of the station that a CALL changes, if it does.
+ * @see OCPP 1.6 security whitepaper §2.2 AuthorizationKey; 2.0.1 part 2 A01, SecurityCtrlr.BasicAuthPassword
+ */
+function findPassword(protocol: Protocol, action: string, payload: Payload): PasswordPlace | null {
+  if (protocol === 'ocpp1.6') {
+    const { key, value } = payload
+    if (action !== 'ChangeConfiguration' || !sameName(key, 'AuthorizationKey')) return null
+    return typeof value === 'string' ? { value, item: null } : null
+  }
+  if (action !== 'SetVariables') return null
+  const items = toObjects(payload.setVariableData)
+  const item = items.findIndex(isPasswordVariable)
+  const value = items[item]?.attributeValue
+  return typeof value === 'string' ? { value, item } : null
+}
+
+function isPasswordVariable({ component, variable, attributeType }: Payload): boolean {
+  return (
+    isObject(component) &&
+    isObject(variable) &&
+    sameName(component.name, 'SecurityCtrlr') &&
+    sameName(variable.name, 'BasicAuthPassword') &&
+    (attributeType === undefined || attributeType === 'Actual')
+  )
+}
+
+const sameName = (value: unknown, name: string) =>
+  typeof value === 'string' && value.toLowerCase() === name.toLowerCase()
+
+const hashOf = (value: string, vault: Vault) => vault.hashPassword(vault.isSealed(value) ? vault.open(value) : value)
+
+/** Before the station can know it: from now on the new password opens the door as well. */
+export function proposePassword(
+  stationId: string,
+  protocol: Protocol,
+  action: string,
+  payload: Payload,
+  vault: Vault,
+): SecretChange | null {
+  const password = findPassword(protocol, action, payload)
+  return password && { kind: 'propose', stationId, hash: hashOf(password.value, vault) }
+}
+
+/**
+ * What the word on a CALL means for the password it carried. Where the station may or may not have taken it, or takes it
+ * only with its next start, both stay valid.
+ */
+export function concludePassword(
+  stationId: string,
+  protocol: Protocol,
+  action: string,
+  payload: Payload,
+  outcome: CallOutcome,
+  vault: Vault,
+): SecretChange | null {
+  const password = findPassword(protocol, action, payload)
+  if (!password) return null
+  const status = outcome.kind === 'result' && outcome.verdict ? statusOf(outcome.response, password.item) : null
+  const hash = () => hashOf(password.value, vault)
+  if (status === 'Accepted') return { kind: 'confirm', stationId, hash: hash() }
+  const refused = status !== null && status !== 'RebootRequired'
+  return refused || neverTaken.has(outcome.kind) ? { kind: 'discard', stationId, hash: hash() } : null
+}
+
+/** The station refused the CALL, or it was never sent. Not `undeliverable`: the channels may have failed after taking it. */
+const neverTaken: ReadonlySet<string> = new Set(['error', 'expired', 'unsent'])
+
+function statusOf(response: Payload | undefined, item: number | null): string | null {
+  if (!response) return null
+  if (item === null) return typeof response.status === 'string' ? response.status : null
+  const result = toObjects(response.setVariableResult).find(isPasswordVariable)
+  return typeof result?.attributeStatus === 'string' ? result.attributeStatus : null
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto'
+import { findAction, mapSecrets, type Payload, type Protocol, type Violation, validate } from '@busbar/ocpp'
+import type { Vault } from '@busbar/store'
+import { toStorable } from '../pipeline/storable.js'
+import type { Command } from './command.js'
+import { fillIds, placeholders } from './ids.js'
+import { isObject } from './objects.js'
+import { defaultExpirySeconds, plusSeconds } from './states.js'
+
+/** What somebody asks for, in clear. */
+export interface CommandRequest {
+  stationId: string
+  action: string
+  payload: Payload
+  idempotencyKey: string
+  requestedBy: string
+  /** Default: 30 s after `askedAt`. */
+  expiresAt?: Date
+}
+
+export type PreparedCommand = { kind: 'ok'; command: Command } | { kind: 'invalid'; violations: Violation[] }
+
+/**
+ * Holds a request against the station's version and makes the command of it: any action the CSMS may send, with any
+ * payload that fits the schema. Ids it omits do not count as missing, they are filled in later. Secrets are sealed.
+ */
+export function prepareCommand(
+  request: CommandRequest,
+  protocol: Protocol,
+  vault: Vault,
+  context: { id: string; now: Date; askedAt?: Date },
+): PreparedCommand {
+  const violations = checkPayload(protocol, request.action, request.payload)
+  if (violations.length > 0) return { kind: 'invalid', violations }
+  return { kind: 'ok', command: toCommand(request, protocol, vault, context) }
+}
+
+/** Nothing when the station's version has this CALL and the payload fits. */
+export function checkPayload(protocol: Protocol, action: string, payload: Payload): Violation[] {
+  const row = findAction(protocol, action)
+  if (!row) return [{ code: 'NotImplemented', path: '', message: `${protocol} has no action of this name` }]
+  if (row.sender === 'station')
+    return [{ code: 'NotSupported', path: '', message: `${action} is sent by stations only` }]
+  const violations = validate(protocol, action, 'request', fillIds(protocol, action, payload, placeholders), 'outbound')
+  return violations.length > 0 ? violations : checkTexts(payload)
+}
+
+function checkTexts(payload: Payload): Violation[] {
+  if (JSON.stringify(toStorable(payload)) === JSON.stringify(payload)) return []
+  const message = 'payload holds a NUL character or half a surrogate pair'
+  return [{ code: 'PropertyConstraintViolation', path: '', message }]
+}
+
+/** A queued command. Of an unknown action nobody knows where its secrets stand: its payload is left out. */
+export function toCommand(
+  request: CommandRequest,
+  protocol: Protocol | null,
+  vault: Vault,
+  { id, now, askedAt = now }: { id: string; now: Date; askedAt?: Date },
+): Command {
+  const { stationId, action, payload, idempotencyKey, requestedBy } = request
+  const known = protocol !== null && findAction(protocol, action) !== undefined
+  return {
+    id,
+    stationId,
+    protocol,
+    action,
+    payload: known ? mapSecrets(protocol, action, 'request', payload, (value) => vault.seal(value)) : {},
+    requestedBy,
+    idempotencyKey,
+    requestHash: hashRequest(request, protocol, vault),
+    status: 'queued',
+    followUp: 'none',
+    calls: [],
+    response: null,
+    lateResponse: null,
+    error: null,
+    epoch: null,
+    createdAt: now,
+    expiresAt: request.expiresAt ?? plusSeconds(askedAt, defaultExpirySeconds),
+    dispatchedAt: null,
+    completedAt: null,
+  }
+}
+
+/** Equal for equal requests. Secrets go in as keyed hashes: a typed-in code could be guessed from a plain one. */
+export function hashRequest(
+  { stationId, action, payload }: Pick<CommandRequest, 'stationId' | 'action' | 'payload'>,
+  protocol: Protocol | null,
+  vault: Vault,
+): string {
+  const hidden = protocol
+    ? mapSecrets(protocol, action, 'request', payload, (value) => vault.hashPassword(value))
+    : payload
+  return createHash('sha256')
+    .update(sortedJson([stationId, action, hidden]))
+    .digest('hex')
+}
+
+function sortedJson(value: unknown): string {
+  return JSON.stringify(value, (_, each) =>
+    isObject(each) ? Object.fromEntries(Object.entries(each).sort(([left], [right]) => (left < right ? -1 : 1))) : each,
+  )
+}

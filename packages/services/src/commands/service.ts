@@ -1,0 +1,70 @@
+import { OcppError } from '@busbar/ocpp'
+import { Counter, type Registry } from 'prom-client'
+import type { CommittedBatch, Decision, DecisionContext, InboundRecord, Ports, Service } from '../pipeline/service.js'
+import { dispatchAll } from './dispatch.js'
+import { loadState } from './load.js'
+import type { CommandsState } from './state.js'
+import { takeDue, takeFollowUp, takeGatewayLost } from './take-due.js'
+import { takeOutcome } from './take-outcome.js'
+import { takeRequest } from './take-request.js'
+
+/**
+ * Brings commands to stations, at most once, and always to a verdict.
+ *
+ * Topics `busbar.commands` (requests) and `busbar.ocpp.commands` (outcomes, what falls due, follow-ups, lost gateways),
+ * key station: one worker decides about a station's commands, in order. A CALL is handed out after the commit that marks
+ * it, by nobody else and never again.
+ */
+export function createCommandsService(
+  deps: Pick<Ports, 'vault' | 'metrics'> & { backbone: Pick<Ports['backbone'], 'topics'> },
+): Service<CommandsState> {
+  const { vault, backbone } = deps
+  const verdicts = verdictCounter(deps.metrics)
+
+  const decideLane = (record: InboundRecord, state: CommandsState, context: DecisionContext): Decision => {
+    switch (record.type) {
+      case 'outcome':
+        return takeOutcome(record, state, context, vault)
+      case 'due':
+        return takeDue(record, state, context)
+      case 'follow-up':
+        return takeFollowUp(record, state, context)
+      case 'gateway-lost':
+        return takeGatewayLost(record, state, context)
+      case 'call':
+        throw new OcppError('NotSupported', `${record.action} is not sent by stations`)
+      default:
+        return {}
+    }
+  }
+
+  return {
+    name: 'commands',
+    topics: (names) => [names.commands, names.outcomes],
+    load: (database, records) => loadState(database, records, backbone.topics),
+    decide: (record, state, context) =>
+      record.record.topic === backbone.topics.commands
+        ? takeRequest(record, state, context, vault)
+        : decideLane(record, state, context),
+    save: (state) => state.save(),
+    after: async (batch, ports) => {
+      countVerdicts(batch, verdicts)
+      await dispatchAll(batch.dispatches, ports)
+    },
+  }
+}
+
+function countVerdicts({ decided }: CommittedBatch, counter: Counter<'status'>): void {
+  for (const { decision } of decided) {
+    for (const { status } of decision.verdicts ?? []) counter.inc({ status })
+  }
+}
+
+function verdictCounter(registry: Registry): Counter<'status'> {
+  const name = 'busbar_commands_verdicts_total'
+  const known = registry.getSingleMetric(name) as Counter<'status'> | undefined
+  return (
+    known ??
+    new Counter({ name, help: 'Commands that ended, by verdict', labelNames: ['status'], registers: [registry] })
+  )
+}

@@ -1,0 +1,149 @@
+import type { Protocol } from '@busbar/ocpp'
+import type { Sql } from '@busbar/store'
+import type { Command } from './command.js'
+import { type CounterName, type Counters, maxId } from './ids.js'
+import type { SecretChange } from './password.js'
+import { type LimitVariable, type MessageLimits, splitRuleOf } from './split.js'
+import {
+  type AuditRow,
+  type CounterRow,
+  insertAudits,
+  insertCommands,
+  toSecretStatements,
+  updateCommands,
+  upsertCounters,
+} from './statements.js'
+
+/** What the commands service reads of tables that others write. */
+export interface StationFacts {
+  stationId: string
+  /** The version it spoke last; null when it has never connected. */
+  protocol: Protocol | null
+  /** Those the operator allows; empty for all. */
+  allowed: readonly Protocol[]
+  epoch: number
+  connectedAt: Date | null
+}
+
+export interface LimitRow {
+  stationId: string
+  componentKey: string
+  variableKey: string
+  variableInstance: string
+  value: string | null
+}
+
+export interface Loaded {
+  commands: readonly Command[]
+  stations: readonly StationFacts[]
+  counters: readonly CounterRow[]
+  limits: readonly LimitRow[]
+}
+
+/** What a batch knows and changes. */
+export class CommandsState {
+  readonly #commands = new Map<string, Command>()
+  readonly #ids = new Map<string, string>()
+  readonly #stations: ReadonlyMap<string, StationFacts>
+  readonly #counters: ReadonlyMap<string, CounterRow>
+  readonly #changedCounters = new Map<string, CounterRow>()
+  readonly #limits: readonly LimitRow[]
+  readonly #added = new Set<string>()
+  readonly #changed = new Set<string>()
+  readonly #audits: AuditRow[] = []
+  readonly #secrets: SecretChange[] = []
+
+  constructor({ commands, stations, counters, limits }: Loaded) {
+    for (const command of commands) this.#remember(command)
+    this.#stations = new Map(stations.map((station) => [station.stationId, station]))
+    this.#counters = new Map(counters.map((counter) => [counterKey(counter.stationId, counter.name), counter]))
+    this.#limits = limits
+  }
+
+  find(id: string): Command | undefined {
+    return this.#commands.get(id)
+  }
+
+  findByKey(requestedBy: string, idempotencyKey: string): Command | undefined {
+    return this.find(this.#ids.get(requestKey(requestedBy, idempotencyKey)) ?? '')
+  }
+
+  ofStation(stationId: string): Command[] {
+    return [...this.#commands.values()].filter((command) => command.stationId === stationId)
+  }
+
+  add(command: Command, audit: Omit<AuditRow, 'targetType' | 'targetId' | 'action'>): void {
+    this.#remember(command)
+    this.#added.add(command.id)
+    this.#audits.push({ ...audit, action: 'command.send', targetType: 'station', targetId: command.stationId })
+  }
+
+  put(command: Command): void {
+    if (this.#commands.get(command.id) === command) return
+    this.#remember(command)
+    if (!this.#added.has(command.id)) this.#changed.add(command.id)
+  }
+
+  station(stationId: string): StationFacts | undefined {
+    return this.#stations.get(stationId)
+  }
+
+  countersOf(stationId: string): Counters {
+    const current = (name: CounterName) => {
+      const key = counterKey(stationId, name)
+      return (this.#changedCounters.get(key) ?? this.#counters.get(key))?.value ?? 0
+    }
+    const set = (name: CounterName, value: number) =>
+      this.#changedCounters.set(counterKey(stationId, name), { stationId, name, value })
+    return {
+      next: (name) => {
+        const value = current(name) >= maxId ? 1 : current(name) + 1
+        set(name, value)
+        return value
+      },
+      used: (name, id) => {
+        if (id > current(name)) set(name, id)
+      },
+    }
+  }
+
+  limitsOf(stationId: string, protocol: Protocol, action: string): MessageLimits {
+    const rule = splitRuleOf(protocol, action)
+    if (!rule) return { items: null, bytes: null }
+    return { items: this.#limit(stationId, rule.items), bytes: rule.bytes && this.#limit(stationId, rule.bytes) }
+  }
+
+  #limit(stationId: string, { component, variable, instance }: LimitVariable): number | null {
+    const row = this.#limits.find(
+      (each) =>
+        each.stationId === stationId &&
+        each.variableKey === variable &&
+        (component === null || (each.componentKey === component && each.variableInstance === instance)),
+    )
+    const value = Number(row?.value ?? Number.NaN)
+    return Number.isInteger(value) && value > 0 ? value : null
+  }
+
+  changeSecret(change: SecretChange): void {
+    this.#secrets.push(change)
+  }
+
+  save(): Sql[] {
+    const rows = (ids: ReadonlySet<string>) => [...ids].flatMap((id) => this.#commands.get(id) ?? [])
+    const counters = [...this.#changedCounters.values()]
+    return [
+      ...(this.#added.size > 0 ? [insertCommands(rows(this.#added)), insertAudits(this.#audits)] : []),
+      ...(this.#changed.size > 0 ? [updateCommands(rows(this.#changed))] : []),
+      ...(counters.length > 0 ? [upsertCounters(counters)] : []),
+      ...this.#secrets.flatMap(toSecretStatements),
+    ]
+  }
+
+  #remember(command: Command): void {
+    this.#commands.set(command.id, command)
+    this.#ids.set(requestKey(command.requestedBy, command.idempotencyKey), command.id)
+  }
+}
+
+const requestKey = (requestedBy: string, idempotencyKey: string) => `${requestedBy}\n${idempotencyKey}`
+const counterKey = (stationId: string, name: string) => `${stationId}\n${name}`

@@ -1,0 +1,144 @@
+import { insertInto, type Sql, sql, updateRows, upsertInto } from '@busbar/store'
+import type { Command } from './command.js'
+import type { SecretChange } from './password.js'
+
+export interface CounterRow {
+  stationId: string
+  name: string
+  value: number
+}
+
+export interface AuditRow {
+  at: Date
+  actor: string
+  action: string
+  targetType: string
+  targetId: string
+  details: object
+}
+
+/** Columns that change after the insert. */
+const changing = {
+  status: 'text',
+  followUp: 'text',
+  calls: 'jsonb',
+  response: 'jsonb',
+  lateResponse: 'jsonb',
+  error: 'jsonb',
+  epoch: 'int8',
+  dispatchedAt: 'timestamptz',
+  completedAt: 'timestamptz',
+} as const
+
+const columns = {
+  id: 'uuid',
+  stationId: 'text',
+  protocol: 'text',
+  action: 'text',
+  payload: 'jsonb',
+  requestedBy: 'text',
+  idempotencyKey: 'text',
+  requestHash: 'text',
+  createdAt: 'timestamptz',
+  expiresAt: 'timestamptz',
+  ...changing,
+} as const
+
+export const insertCommands = insertInto('command', columns)
+export const updateCommands = updateRows('command', { id: 'uuid', ...changing }, ['id'])
+export const insertAudits = insertInto('audit_entry', {
+  at: 'timestamptz',
+  actor: 'text',
+  action: 'text',
+  targetType: 'text',
+  targetId: 'text',
+  details: 'jsonb',
+})
+export const upsertCounters = upsertInto('station_counter', { stationId: 'text', name: 'text', value: 'int4' }, [
+  'stationId',
+  'name',
+])
+
+const selected = Object.keys(columns)
+  .map((name) => `c.${toSnake(name)} AS "${name}"`)
+  .join(', ')
+
+function toSnake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+/** As the driver gives it. */
+export type CommandRow = Omit<Command, 'epoch'> & { epoch: bigint | null }
+
+export function toCommand(row: CommandRow): Command {
+  return { ...row, epoch: row.epoch === null ? null : Number(row.epoch) }
+}
+
+export const selectCommands = sql(`SELECT ${selected} FROM command c WHERE c.id = ANY($1::uuid[])`)
+
+export const selectCommandsByKey = sql(
+  `SELECT ${selected} FROM unnest($1::text[], $2::text[]) AS k(requested_by, idempotency_key)
+   JOIN command c ON c.requested_by = k.requested_by AND c.idempotency_key = k.idempotency_key`,
+)
+
+/** Those of which more may come, of late: a station's older ones are not walked through. */
+export const selectOpenCommands = sql(
+  `SELECT ${selected} FROM command c
+   WHERE c.station_id = ANY($1) AND c.created_at > $2
+     AND (c.status = 'dispatched' OR c.follow_up IN ('open', 'incomplete'))`,
+)
+
+export const selectStations = sql(
+  `SELECT asked.id AS "stationId", t.protocol, COALESCE(s.protocols, '{}') AS allowed, COALESCE(t.epoch, 0) AS epoch,
+     t.connected_at AS "connectedAt"
+   FROM unnest($1::text[]) AS asked(id)
+   LEFT JOIN station s ON s.id = asked.id LEFT JOIN station_state t ON t.station_id = asked.id`,
+)
+
+export const selectCounters = sql(
+  'SELECT station_id AS "stationId", name, value FROM station_counter WHERE station_id = ANY($1)',
+)
+
+export const selectLimits = sql(
+  `SELECT station_id AS "stationId", component_key AS "componentKey", variable_key AS "variableKey",
+     lower(variable_instance) AS "variableInstance", value
+   FROM variable WHERE station_id = ANY($1) AND variable_key = ANY($2) AND attribute_type = 'Actual'`,
+)
+
+const setSecret = sql(
+  `INSERT INTO station_secret (station_id, slot, hash) VALUES ($1, $2, $3)
+   ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`,
+)
+const removePending = sql(`DELETE FROM station_secret WHERE station_id = $1 AND slot = 'pending' AND hash = $2`)
+
+/** One after the other: changes of one station build on each other, and they are few. */
+export function toSecretStatements({ kind, stationId, hash }: SecretChange): Sql[] {
+  switch (kind) {
+    case 'propose':
+      return [setSecret(stationId, 'pending', hash)]
+    case 'confirm':
+      return [setSecret(stationId, 'current', hash), removePending(stationId, hash)]
+    case 'discard':
+      return [removePending(stationId, hash)]
+  }
+}
+
+/**
+ * Command, audit entry and outbox record, or none of them when the key was used before: one statement, so that the API
+ * asks Postgres once.
+ * @returns a row with the id when the command is new
+ */
+export const insertRequested = sql(
+  `WITH inserted AS (
+     INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash, status,
+       created_at, expires_at)
+     VALUES ($1::uuid, $2::text, $3, $4, $5::jsonb, $6, $7, $8, 'queued', $9::timestamptz, $10)
+     ON CONFLICT (requested_by, idempotency_key) DO NOTHING RETURNING id
+   ), audited AS (
+     INSERT INTO audit_entry (at, actor, action, target_type, target_id, details)
+     SELECT $9, $11::text, 'command.send', 'station', $2, $12::jsonb FROM inserted
+   ), sent AS (
+     INSERT INTO outbox (source, topic, key, value, headers) SELECT $13::text, $14::text, $2, $15::bytea, '{}'::jsonb FROM inserted
+   )
+   SELECT id FROM inserted`,
+)

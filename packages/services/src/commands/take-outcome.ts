@@ -1,0 +1,88 @@
+import { type Payload, redact, validate } from '@busbar/ocpp'
+import type { Vault } from '@busbar/store'
+import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
+import { toAnswerVerdict } from './answer-verdict.js'
+import { type Command, type CommandError, type OutcomeKind, payloadOf } from './command.js'
+import { toEffects } from './effects.js'
+import { isObject } from './objects.js'
+import { concludePassword } from './password.js'
+import type { CommandsState } from './state.js'
+import { type CallOutcome, settle } from './states.js'
+import { proposeSecret } from './take-request.js'
+
+const kinds: ReadonlySet<unknown> = new Set<OutcomeKind>([
+  'result',
+  'error',
+  'timeout',
+  'expired',
+  'unsent',
+  'lost',
+  'undeliverable',
+])
+
+/**
+ * Takes in what became of one CALL: {commandId, callIndex, outcome, payload?, error?, sentAt?, at}, from the gateway, or
+ * from this service where no gateway took the CALL. Moves the command on, and what the station agreed to becomes true
+ * here as well: a late answer's word counts for that like any other.
+ */
+export function takeOutcome(
+  record: InboundRecord,
+  state: CommandsState,
+  context: DecisionContext,
+  vault: Vault,
+): Decision {
+  const { now, topics } = context
+  const { commandId } = record.payload
+  const before = typeof commandId === 'string' ? state.find(commandId) : undefined
+  if (!before || before.stationId !== record.stationId) return {}
+  const outcome = parseOutcome(record, before)
+  const step = settle(before, outcome, now)
+  if (step.command === before) return {}
+
+  state.put(step.command)
+  const { stationId, protocol, action } = before
+  const sent = payloadOf(before, outcome.callIndex)
+  const secret = protocol && concludePassword(stationId, protocol, action, sent, outcome, vault)
+  if (secret) state.changeSecret(secret)
+  if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
+  return toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics })
+}
+
+/** @throws Error for a record that our own side would never write */
+function parseOutcome(record: InboundRecord, command: Command): CallOutcome {
+  const { callIndex, outcome, error, sentAt, at } = record.payload
+  if (!Number.isInteger(callIndex) || !kinds.has(outcome)) throw new Error('a record of type outcome holds none')
+  const kind = outcome as OutcomeKind
+  const answeredAt = new Date(typeof at === 'string' ? at : Number.NaN)
+  return {
+    callIndex: callIndex as number,
+    kind,
+    at: Number.isNaN(answeredAt.getTime()) ? record.receivedAt : answeredAt,
+    epoch: record.epoch === 0 ? null : record.epoch,
+    ...(typeof sentAt === 'string' && { sentAt }),
+    ...(isObject(error) && { error: toError(error) }),
+    ...(kind === 'result' && readAnswer(command, record.payload.payload)),
+  }
+}
+
+/** @see OCPP 2.0.1 part 4 §4.1.7: a CALLRESULT that breaks its schema is not answered, its command has failed */
+function readAnswer(
+  { protocol, action }: Command,
+  payload: unknown,
+): Pick<CallOutcome, 'verdict' | 'response' | 'error'> {
+  const response: Payload = isObject(payload) ? payload : {}
+  if (!protocol) return { response, verdict: toAnswerVerdict(action, response) }
+  const redacted = redact(protocol, action, 'response', response)
+  const [violation] = validate(protocol, action, 'response', payload, 'inbound')
+  if (!violation) return { response: redacted, verdict: toAnswerVerdict(action, response) }
+  const { code, message } = violation
+  return { response: redacted, error: { code, description: `The answer breaks its schema: ${message}` } }
+}
+
+function toError({ code, description, details }: Payload): CommandError {
+  return {
+    code: typeof code === 'string' ? code : 'GenericError',
+    description: typeof description === 'string' ? description : '',
+    ...(isObject(details) && Object.keys(details).length > 0 && { details }),
+  }
+}
