@@ -1,19 +1,62 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import type { DiagnoseMigrationHistoryOutput, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
 
 export const prismaFolder = fileURLToPath(new URL('../../../prisma/', import.meta.url))
 
+const filters = { externalTables: [], externalEnums: [] }
+
 /**
- * What would have to change in a database so that it is as schema.prisma says, found by Prisma's own schema engine in
- * its WebAssembly build: the native one would have to be downloaded.
+ * What would have to change in a database so that it is as schema.prisma says.
  * @returns SQL; empty when nothing would
  */
 export async function schemaDifference(databaseUrl: string, schema = readSchema()): Promise<string> {
-  const pool = catalogPool(databaseUrl)
+  const files = [{ path: 'schema.prisma', content: schema }]
+  const { stdout } = await withEngine(databaseUrl, schema, (engine) =>
+    engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: prismaFolder },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters,
+    }),
+  )
+  const script = (stdout ?? '').trim()
+  return script === '-- This is an empty migration.' ? '' : script
+}
+
+/** What `prisma migrate status` finds wrong between prisma/migrations and the history a database keeps. */
+export function diagnoseHistory(databaseUrl: string): Promise<DiagnoseMigrationHistoryOutput> {
+  const baseDir = `${prismaFolder}migrations`
+  const file = (path: string) => ({ path, content: readFileSync(`${baseDir}/${path}`, 'utf8') })
+  const directories = readdirSync(baseDir, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return withEngine(databaseUrl, readSchema(), (engine) =>
+    engine.diagnoseMigrationHistory({
+      migrationsList: {
+        baseDir,
+        lockfile: file('migration_lock.toml'),
+        shadowDbInitScript: '',
+        migrationDirectories: directories.map(({ name }) => ({
+          path: name,
+          migrationFile: {
+            path: 'migration.sql',
+            content: { tag: 'ok', value: file(`${name}/migration.sql`).content },
+          },
+        })),
+      },
+      optInToShadowDatabase: false,
+      filters,
+    }),
+  )
+}
+
+/** Prisma's own schema engine in its WebAssembly build: the native one would have to be downloaded. */
+async function withEngine<T>(url: string, schema: string, run: (engine: SchemaEngine) => Promise<T>): Promise<T> {
+  const pool = catalogPool(url)
   const adapter = () => new PrismaPg(pool).connect()
   const factory = bindMigrationAwareSqlAdapterFactory({
     provider: 'postgres',
@@ -21,20 +64,10 @@ export async function schemaDifference(databaseUrl: string, schema = readSchema(
     connect: adapter,
     connectToShadowDb: adapter,
   })
-  const files = [{ path: 'schema.prisma', content: schema }]
   try {
     bindings ??= loadBindings()
     const { SchemaEngine } = await bindings
-    const engine = await SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factory)
-    const { stdout } = await engine.diff({
-      from: { tag: 'schemaDatasource', files, configDir: prismaFolder },
-      to: { tag: 'schemaDatamodel', files },
-      script: true,
-      exitCode: null,
-      filters: { externalTables: [], externalEnums: [] },
-    })
-    const script = (stdout ?? '').trim()
-    return script === '-- This is an empty migration.' ? '' : script
+    return await run(await SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, factory))
   } finally {
     await pool.end()
   }

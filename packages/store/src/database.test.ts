@@ -1,0 +1,291 @@
+import { connect, createServer, type Socket } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Database, openDatabase, type Sql } from './database.js'
+import { DataError, OffsetConflictError, toStoreError, UnavailableError } from './errors.js'
+import { newId } from './new-id.js'
+import { insertInto } from './rows.js'
+import { createTestDatabase, type TestDatabase } from './testing.js'
+
+let store: TestDatabase
+beforeAll(async () => {
+  store = await createTestDatabase()
+})
+afterAll(() => store.drop())
+
+const insertSites = insertInto('site', { id: 'uuid', name: 'text' })
+const statement = (text: string, values: unknown[] = []): Sql => ({ text, values })
+const siteExists = async (id: string) =>
+  (await store.database.query(statement('SELECT 1 AS one FROM site WHERE id = $1', [id]))).length === 1
+
+describe('commit', () => {
+  test('applies all statements and returns the rows of each', async () => {
+    const id = newId()
+
+    const rows = await store.database.commit([
+      insertSites([{ id, name: 'Depot' }]),
+      statement('SELECT name FROM site WHERE id = $1', [id]),
+    ])
+
+    expect(rows).toEqual([[], [{ name: 'Depot' }]])
+  })
+
+  test('applies nothing when one statement fails, and leaves the connection usable', async () => {
+    const one = openDatabase({ url: store.url, poolSize: 1, statementTimeoutMs: 5000 })
+    const id = newId()
+
+    const failed = one.commit([insertSites([{ id, name: 'Depot' }]), statement('SELECT 1 / 0'), statement('SELECT 1')])
+    await expect(failed).rejects.toMatchObject({ name: 'DataError', code: '22012' })
+
+    expect(await one.commit([statement('SELECT 1 AS one')])).toEqual([[{ one: 1 }]])
+    expect(await siteExists(id)).toBe(false)
+    await one.close()
+  })
+
+  test('a prepared statement that failed before works again', async () => {
+    const id = newId()
+    await expect(store.database.commit([statement('SELECT 1 / 0'), insertSites([{ id, name: 'a' }])])).rejects.toThrow()
+
+    await store.database.commit([insertSites([{ id, name: 'b' }])])
+
+    expect(await siteExists(id)).toBe(true)
+  })
+
+  test('writes its statements without waiting for each other', async () => {
+    const proxy = await startProxy(store.url, { delayMs: 40 })
+    const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 5000 })
+    await database.ping()
+    const startedAt = performance.now()
+
+    await database.commit(Array.from({ length: 8 }, () => statement('SELECT 1')))
+
+    // One after the other the ten statements would take ten round trips of 40 ms.
+    expect(performance.now() - startedAt).toBeLessThan(200)
+    await database.close()
+    await proxy.stop()
+  })
+
+  test('a connection lost between COMMIT and its answer is UnavailableError: nobody knows, redo it', async () => {
+    const proxy = await startProxy(store.url, { cutAt: 'COMMIT' })
+    const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 5000 })
+    const id = newId()
+
+    await expect(database.commit([insertSites([{ id, name: 'Depot' }])])).rejects.toBeInstanceOf(UnavailableError)
+
+    await expect.poll(() => siteExists(id)).toBe(true)
+    await database.close()
+    await proxy.stop()
+  })
+
+  test('a Postgres that stops answering is given up after the statement timeout', async () => {
+    const proxy = await startProxy(store.url, { silentAt: 'SELECT 42' })
+    const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 200 })
+
+    await expect(database.commit([statement('SELECT 42')])).rejects.toBeInstanceOf(UnavailableError)
+
+    await database.close()
+    await proxy.stop()
+  })
+})
+
+describe('errors by what the caller does with them', () => {
+  test.each([
+    ['a value out of range', 'SELECT 300000::int2', '22003'],
+    ['a NUL character', `SELECT '"\\u0000"'::jsonb`, '22P05'],
+    ['a key taken', `INSERT INTO log_partition (topic, partition) VALUES ('t', 1), ('t', 1)`, '23505'],
+    ['a missing value', 'INSERT INTO site (id) VALUES (gen_random_uuid())', '23502'],
+  ])('%s is DataError', async (_, text, code) => {
+    await expect(store.database.query(statement(text))).rejects.toMatchObject({ name: 'DataError', code })
+    await expect(store.database.commit([statement(text)])).rejects.toMatchObject({ name: 'DataError', code })
+  })
+
+  test.each([
+    ['a statement that ran out of time', 'SELECT pg_sleep(5)'],
+    ['a connection ended by the administrator', 'SELECT pg_terminate_backend(pg_backend_pid())'],
+  ])('%s is UnavailableError, and the next one succeeds', async (_, text) => {
+    const database = openDatabase({ url: store.url, poolSize: 1, statementTimeoutMs: 200 })
+
+    await expect(database.query(statement(text))).rejects.toBeInstanceOf(UnavailableError)
+    await expect(database.commit([statement(text)])).rejects.toBeInstanceOf(UnavailableError)
+
+    await database.ping()
+    await database.close()
+  })
+
+  test('a deadlock and no free slot are UnavailableError', () => {
+    for (const code of ['40P01', '40001', '53300', '57P03', '08006']) {
+      expect(toStoreError(Object.assign(new Error('x'), { code }))).toBeInstanceOf(UnavailableError)
+    }
+  })
+
+  test('a mistake of ours stays what it is', async () => {
+    await expect(store.database.query(statement('SELECT nothing FROM site'))).rejects.toMatchObject({ code: '42703' })
+    await expect(store.database.query(statement('SELECT nothing FROM site'))).rejects.not.toBeInstanceOf(DataError)
+  })
+
+  test('an unreachable server is UnavailableError everywhere, Prisma included', async () => {
+    const away = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 1, statementTimeoutMs: 1000 })
+
+    await expect(away.ping()).rejects.toBeInstanceOf(UnavailableError)
+    await expect(away.commit([statement('SELECT 1')])).rejects.toBeInstanceOf(UnavailableError)
+    await expect(away.session(async () => 1)).rejects.toBeInstanceOf(UnavailableError)
+    const error = await away.prisma.site.count().catch(toStoreError)
+    expect(error).toBeInstanceOf(UnavailableError)
+    await away.close()
+  })
+})
+
+test('idle connections that Postgres ends do not end the process', async () => {
+  const database = openDatabase({ url: store.url, poolSize: 3, statementTimeoutMs: 1000 })
+  const [row] = await database.query<{ pid: number }>(statement('SELECT pg_backend_pid() AS pid'))
+
+  await store.database.query(statement('SELECT pg_terminate_backend($1)', [row?.pid]))
+
+  await expect.poll(() => connections(store.database, row?.pid)).toBe(0)
+  await database.ping()
+  await database.close()
+})
+
+test('a session keeps its connection, so its advisory lock holds until it ends', async () => {
+  const tryLock = statement('SELECT pg_try_advisory_lock(4711) AS taken')
+
+  await store.database.session(async (first) => {
+    expect(await first.query(tryLock)).toEqual([{ taken: true }])
+    await store.database.session(async (second) => expect(await second.query(tryLock)).toEqual([{ taken: false }]))
+  })
+
+  await store.database.session(async (third) => expect(await third.query(tryLock)).toEqual([{ taken: true }]))
+})
+
+test('rows come in types that lose nothing', async () => {
+  const rows = await store.database.query(
+    statement(`SELECT 9007199254740993::int8 AS big, '2031-01-02'::date AS day, 1.10::numeric AS price,
+      '2031-01-02T03:04:05.678Z'::timestamptz AS at, '{"a":[1]}'::jsonb AS json, '\\x00ff'::bytea AS bytes`),
+  )
+
+  expect(rows).toEqual([
+    {
+      big: 9007199254740993n,
+      day: '2031-01-02',
+      price: '1.10',
+      at: new Date('2031-01-02T03:04:05.678Z'),
+      json: { a: [1] },
+      bytes: Buffer.from([0, 255]),
+    },
+  ])
+})
+
+describe('advance_offsets', () => {
+  const advance = (service: string, partitions: number[], olds: bigint[], news: bigint[]) =>
+    statement('SELECT advance_offsets($1, $2, $3, $4, $5, $6)', [
+      'embedded',
+      service,
+      partitions.map(() => 'topic'),
+      partitions,
+      olds,
+      news,
+    ])
+  const insertOffsets = insertInto('consumer_offset', {
+    log: 'text',
+    service: 'text',
+    topic: 'text',
+    partition: 'int4',
+    next: 'int8',
+  })
+  const offsets = async (service: string) =>
+    (
+      await store.database.query<{ next: bigint }>(
+        statement('SELECT next FROM consumer_offset WHERE service = $1 ORDER BY partition', [service]),
+      )
+    ).map(({ next }) => next)
+  const given = (service: string, next: bigint[]) =>
+    store.database.commit([
+      insertOffsets(
+        next.map((each, partition) => ({ log: 'embedded', service, topic: 'topic', partition, next: each })),
+      ),
+    ])
+
+  test('moves every offset that is where it was left', async () => {
+    await given('a', [5n, 7n, 9n])
+
+    await store.database.commit([advance('a', [2, 0], [9n, 5n], [11n, 6n])])
+
+    expect(await offsets('a')).toEqual([6n, 7n, 11n])
+  })
+
+  test('moves none when one was moved by another or is missing, and undoes the effects with them', async () => {
+    await given('b', [5n, 7n])
+    const id = newId()
+
+    for (const [partitions, olds] of [
+      [
+        [0, 1],
+        [5n, 6n],
+      ] as const,
+      [
+        [0, 2],
+        [5n, 0n],
+      ] as const,
+    ]) {
+      const commit = store.database.commit([
+        insertSites([{ id, name: 'x' }]),
+        advance('b', [...partitions], [...olds], [8n, 8n]),
+      ])
+      await expect(commit).rejects.toBeInstanceOf(OffsetConflictError)
+    }
+
+    expect(await offsets('b')).toEqual([5n, 7n])
+    expect(await siteExists(id)).toBe(false)
+  })
+
+  test('of two workers that hold the same partitions one commits', async () => {
+    await given('c', [0n, 0n])
+    const commits = [
+      [0, 1],
+      [1, 0],
+    ].map((partitions) => store.database.commit([advance('c', partitions, [0n, 0n], [3n, 3n])]))
+
+    const results = await Promise.allSettled(commits)
+
+    const failed = results.filter((result) => result.status === 'rejected')
+    expect(failed.map(({ reason }) => reason)).toEqual([expect.any(OffsetConflictError)])
+  })
+})
+
+const connections = async (database: Database, pid: number | undefined) =>
+  (await database.query(statement('SELECT 1 AS one FROM pg_stat_activity WHERE pid = $1', [pid]))).length
+
+/** Stands between us and Postgres: slow, or cut or silent once a text went through. */
+async function startProxy(url: string, fault: { delayMs?: number; cutAt?: string; silentAt?: string }) {
+  const target = new URL(url)
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port || 5432), target.hostname)
+    let silent = false
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+    }
+    client.on('data', (data) => {
+      if (fault.silentAt && data.includes(fault.silentAt)) silent = true
+      if (fault.cutAt && data.includes(fault.cutAt)) client.destroy()
+      if (!silent) upstream.write(data)
+    })
+    upstream.on('data', (data) => {
+      if (client.writable) setTimeout(() => client.write(data), fault.delayMs ?? 0)
+    })
+    client.on('end', () => upstream.end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (!address || typeof address === 'string') throw new Error('no port')
+  const proxied = new URL(url)
+  proxied.port = String(address.port)
+  proxied.hostname = '127.0.0.1'
+  return {
+    url: proxied.href,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { newId } from './new-id.js'
+
+test('an id is a UUID version 7 that carries its time', () => {
+  const id = newId(Date.UTC(2031, 0, 2))
+
+  expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  expect(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16)).toBe(Date.UTC(2031, 0, 2))
+})
+
+test('ids of one millisecond differ', () => {
+  expect(new Set(Array.from({ length: 10_000 }, () => newId(0))).size).toBe(10_000)
+})
