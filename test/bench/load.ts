@@ -86,7 +86,7 @@ function openStation(index: number): Promise<Station> {
     : ''
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: '127.0.0.1', port: ports[index % ports.length] ?? 0, noDelay: true })
-    let rest = Buffer.alloc(0)
+    let rest: Buffer = Buffer.alloc(0)
     let upgraded = false
     let sentAt = 0
     let busy = false

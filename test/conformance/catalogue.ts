@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { allServices, hasServices, type System, startDistributed, startEmbedded } from '../support/system.js'
+import { allServices, hasServices, type System, startDistributed, startEmbedded, until } from '../support/system.js'
 import { StrictStation } from './strict-station.js'
 
 export const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'

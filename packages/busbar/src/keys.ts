@@ -1,5 +1,5 @@
 import { createApiKey, isApiRole } from '@busbar/api'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Config, ConfigError } from './config.js'
 import { openPlatform, type Platform } from './platform.js'
@@ -35,7 +35,8 @@ export async function revokeKey(config: Config, id: string): Promise<void> {
 }
 
 async function withPlatform(config: Config, work: (platform: Platform) => Promise<void>): Promise<void> {
-  const platform = await openPlatform(config, pino({ level: 'warn' }), new Registry())
+  const log: Logger = pino({ level: 'warn' })
+  const platform = await openPlatform(config, log, new Registry())
   try {
     await work(platform)
   } finally {

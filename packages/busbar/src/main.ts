@@ -1,7 +1,7 @@
 import { createTopics } from '@busbar/backbone'
 import { migrate } from '@busbar/store'
 import { Command, InvalidArgumentError } from 'commander'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { ConfigError, describeConfig, parseConfig } from './config.js'
 import { startDemo } from './demo.js'
@@ -64,7 +64,7 @@ program
   .description('bring the database and the Kafka topics to this version')
   .action(async () => {
     const config = parseConfig(process.env)
-    const log = pino({ level: config.values.LOG_LEVEL })
+    const log: Logger = pino({ level: config.values.LOG_LEVEL })
     const { setUp, values } = config
     if (setUp.kind === 'embedded')
       throw new ConfigError(['BUSBAR_DATABASE_URL: needed; an embedded start migrates itself'])
@@ -153,10 +153,10 @@ async function start(platform: Platform, startParts: (running: Running[]) => Pro
 
 /** Runs until SIGINT or SIGTERM, then stops everything in order; a second signal ends it at once. */
 async function run(
-  open: (log: ReturnType<typeof pino>, metrics: Registry) => Promise<() => Promise<void>>,
+  open: (log: Logger, metrics: Registry) => Promise<() => Promise<void>>,
   level: string,
 ): Promise<void> {
-  const log = pino({ level })
+  const log: Logger = pino({ level })
   const metrics = new Registry()
   collectDefaultMetrics({ register: metrics })
   const signal = new Promise<NodeJS.Signals>((resolve) => {

@@ -74,12 +74,7 @@ async function openPostgres({ setUp, values }: Config, log: Logger): Promise<{ u
 function openBackbone({ setUp, values }: Config, deps: { database: Database; log: Logger; metrics: Registry }) {
   const shared = { ...deps, topicPrefix: values.TOPIC_PREFIX, partitions: values.PARTITIONS }
   return setUp.kind === 'distributed'
-    ? openDistributedBackbone({
-        ...shared,
-        brokers: setUp.brokers,
-        redisUrl: setUp.redisUrl,
-        replication: values.REPLICATION,
-      })
+    ? openDistributedBackbone({ ...shared, brokers: setUp.brokers, redisUrl: setUp.redisUrl })
     : openEmbeddedBackbone(shared)
 }
 

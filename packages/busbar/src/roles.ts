@@ -1,16 +1,17 @@
 import { startApi, startHealthServer } from '@busbar/api'
 import { startGateway } from '@busbar/gateway'
 import {
+  createCommandIntake,
   createCommandsService,
   createJournalService,
   createStationsService,
   createTransactionsService,
   replayDeadLetter,
   runService,
+  startDueJobs,
   startLeaseWatch,
 } from '@busbar/services'
 import { ensurePartitions, UnavailableError } from '@busbar/store'
-import { toCommandIntake } from './command-intake.js'
 import type { Platform } from './platform.js'
 
 /** A part of the system that runs in this process. Parts are stopped in the reverse order of their start. */
@@ -53,6 +54,7 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   }
   const running: Running[] = []
   for (const name of names) running.push({ name, port: null, ...(await create[name]()) })
+  running.push({ name: 'due jobs', port: null, ...(await startDueJobs(platform)) })
   if (names.includes('stations')) running.push({ name: 'lease watch', port: null, ...startLeaseWatch(platform) })
   running.push({ name: 'partitions', port: null, ...(await keepPartitions(platform)) })
   return running
@@ -65,8 +67,8 @@ export async function startApiRole(platform: Platform): Promise<Running> {
     { host: values.HOST, port: values.API_PORT },
     {
       ...platform,
-      commands: toCommandIntake(platform),
-      replayDeadLetter: (id) => replayDeadLetter(platform.database, platform.backbone, id),
+      commands: createCommandIntake(platform),
+      replayDeadLetter: (id, also) => replayDeadLetter(platform, id, also),
       ready: () => readiness(platform),
     },
   )

@@ -17,7 +17,7 @@ export async function printWelcome(
   { gateway, api, startedAt }: { gateway: Running; api: Running; startedAt: number },
 ): Promise<string | null> {
   const { DATA_DIR, DEV } = config.values
-  const key = await readOrMake(DATA_DIR, 'first-api-key', async () => (await createFirstApiKey(database)) ?? '')
+  const key = await readOrMake(DATA_DIR, 'first-api-key', async () => (await createFirstApiKey(database))?.key ?? '')
   const lines = [
     `Busbar runs (${config.setUp.kind}, ${((Date.now() - startedAt) / 1_000).toFixed(1)} s to start)`,
     '',
