@@ -197,8 +197,10 @@ CREATE TABLE "charging_transaction" (
     "station_id" TEXT NOT NULL,
     "protocol" TEXT NOT NULL,
     "natural_key" TEXT NOT NULL,
+    "ocpp_id" TEXT,
     "evse_number" INTEGER,
     "connector_number" INTEGER,
+    "token_id" UUID,
     "token_value" TEXT,
     "token_type" TEXT,
     "token_status" TEXT,
@@ -214,6 +216,7 @@ CREATE TABLE "charging_transaction" (
     "registers" JSONB NOT NULL DEFAULT '{}',
     "energy_wh" BIGINT,
     "energy_source" TEXT,
+    "evidence" JSONB NOT NULL DEFAULT '{}',
     "held_reasons" TEXT[] DEFAULT ARRAY[]::TEXT[],
     "flags" TEXT[] DEFAULT ARRAY[]::TEXT[],
     "boot_count" INTEGER NOT NULL DEFAULT 0,
@@ -424,6 +427,12 @@ CREATE UNIQUE INDEX "charging_transaction_natural_key_key" ON "charging_transact
 
 -- CreateIndex
 CREATE INDEX "charging_transaction_station_id_created_at_idx" ON "charging_transaction"("station_id", "created_at");
+
+-- CreateIndex
+CREATE INDEX "charging_transaction_station_id_status_idx" ON "charging_transaction"("station_id", "status");
+
+-- CreateIndex
+CREATE INDEX "charging_transaction_token_id_status_idx" ON "charging_transaction"("token_id", "status");
 
 -- CreateIndex
 CREATE INDEX "charging_transaction_token_value_status_idx" ON "charging_transaction"("token_value", "status");
