@@ -26,25 +26,26 @@ test('a record without headers, as outsiders write it, belongs to the station of
   expect(read).toMatchObject({ type: '', stationId: 'CP-9', sequence: -1, answer: '', payload: { action: 'Reset' } })
 })
 
-test('NUL characters and lone surrogates are gone from names and values, whole pairs stay', () => {
-  const record = loggedCall('DataTransfer', {})
-  record.value = Buffer.from(
-    String.raw`[2,"1","DataTransfer",{"a\u0000b":["x\u0000y","\ud800z","\ud83d\ude00",{"n":"\udc00"}],"__proto__":"\u0000"}]`,
-  )
+test.each([
+  ['a call', '[2,"1","X",PAYLOAD]', 'call'],
+  ['any other record', 'PAYLOAD', 'outcome'],
+])('in %s what Postgres cannot store becomes U+FFFD, in names and values; whole pairs stay', (_what, frame, type) => {
+  const payload = String.raw`{"a\u0000b":["x\u0000y","\ud800z","\ud83d\ude00",{"n":"\udc00"}],"__proto__":"\u0000"}`
+  const value = Buffer.from(frame.replace('PAYLOAD', () => payload))
 
-  const { payload } = parseRecord(record)
+  const read = parseRecord(loggedCall('X', {}, { value, extraHeaders: { type } })).payload
 
-  expect(Object.entries(payload)).toEqual([
-    ['ab', ['xy', '\uFFFDz', '😀', { n: '\uFFFD' }]],
-    ['__proto__', ''],
+  expect(Object.entries(read)).toEqual([
+    ['a\uFFFDb', ['x\uFFFDy', '\uFFFDz', '😀', { n: '\uFFFD' }]],
+    ['__proto__', '\uFFFD'],
   ])
-  expect(Object.getPrototypeOf(payload)).toBe(Object.prototype)
+  expect(Object.getPrototypeOf(read)).toBe(Object.prototype)
 })
 
-test('headers are cleaned as well', () => {
+test('headers are storable as well', () => {
   const read = parseRecord(loggedCall('DataTransfer', {}, { extraHeaders: { messageId: 'a\0b' } }))
 
-  expect(read.messageId).toBe('ab')
+  expect(read.messageId).toBe('a\uFFFDb')
 })
 
 test.each([

@@ -30,10 +30,12 @@ export function parseRecord(record: LogRecord, reads: 'payload' | 'headers' = 'p
 }
 
 function parsePayload(text: string, type: string, protocol: Protocol): Payload {
-  const payload = type === 'call' ? parseCall(text, protocol) : toObject(JSON.parse(text))
+  // Frames come out of ocpp storable already.
+  if (type === 'call') return parseCall(text, protocol)
+  const value = toObject(JSON.parse(text))
   // What Postgres cannot store reaches a JSON text only as an escape: raw control characters are no JSON, and raw
   // halves of a pair do not survive UTF-8.
-  return text.includes('\\u') ? (toStorable(payload) as Payload) : payload
+  return text.includes('\\u') ? (toStorable(value) as Payload) : value
 }
 
 function parseCall(text: string, protocol: Protocol): Payload {

@@ -25,8 +25,8 @@ export interface Ports {
 }
 
 /**
- * One record of a lane, read. Strings in `payload` and `headers` are safe to store: without NUL characters and lone
- * surrogates, which Postgres refuses in text and jsonb (`storable.ts`); the raw bytes stay in `record.value`.
+ * One record of a lane, read. Strings in `payload` and `headers` are safe to store: NUL characters and lone surrogates,
+ * which Postgres refuses in text and jsonb, are U+FFFD (`storable.ts`); the raw bytes stay in `record.value`.
  */
 export interface InboundRecord {
   record: LogRecord

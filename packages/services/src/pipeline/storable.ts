@@ -1,11 +1,9 @@
 /**
  * A text as Postgres takes it: text and jsonb hold neither U+0000 nor half a surrogate pair, and a station may send
- * both as JSON escapes.
- * @returns the text itself when nothing is wrong with it
+ * both as JSON escapes. They become U+FFFD, as in frames (ocpp does that).
  */
 export function toStorableText(text: string): string {
-  const withoutNul = text.includes('\0') ? text.replaceAll('\0', '') : text
-  return withoutNul.replace(/\p{Surrogate}/gu, '\uFFFD')
+  return text.replaceAll('\0', '\uFFFD').replace(/\p{Surrogate}/gu, '\uFFFD')
 }
 
 /** The same for every string of a JSON value, names included. */

@@ -18,7 +18,7 @@ export function completeParts(parts: ReadonlyMap<number, ReportPartRow>): Report
 }
 
 /**
- * One row per attribute. Names are kept as sent and compared case-folded (part 2 §4.1.1), so a spelling that changed
+ * One row per attribute. Names are kept as sent and compared case-folded, so a spelling that changed
  * with a firmware finds the same row.
  */
 export function toVariables(stationId: string, reportData: v201.ReportDataType[], updatedAt: Date): VariableRow[] {
@@ -34,7 +34,7 @@ export function toVariables(stationId: string, reportData: v201.ReportDataType[]
       attributeType: attribute.type ?? 'Actual',
       component: component.name,
       variable: variable.name,
-      // Absent for what can only be written (B08.FR.18).
+      // Absent for what can only be written.
       value: attribute.value ?? null,
       mutability: attribute.mutability ?? null,
       persistent: attribute.persistent ?? null,

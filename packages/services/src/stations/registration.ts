@@ -8,7 +8,7 @@ export interface RegistrationDecision {
   onboarded: boolean
 }
 
-/** Used where an operator set 0: an accepted station would choose for itself (2.0.1 B01.FR.05; 1.6 §4.2). */
+/** Used where an operator set 0: an accepted station would choose for itself (2.0.1 B01.FR.04; 1.6 §4.2). */
 const defaultHeartbeatSeconds = 300
 
 /** For a station that nobody registered; long, because an operator has to act first. */

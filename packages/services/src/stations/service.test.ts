@@ -160,7 +160,7 @@ test('NUL characters and lone surrogates do not stop a station', async () => {
   const { dead } = await apply(of('CP-1', { ...boot, value: Buffer.from(value) }))
 
   expect(dead).toEqual([])
-  expect(await query('SELECT vendor FROM station_state')).toEqual([{ vendor: 'A\uFFFD' }])
+  expect(await query('SELECT vendor FROM station_state')).toEqual([{ vendor: 'A\uFFFD\uFFFD' }])
 })
 
 test.each([

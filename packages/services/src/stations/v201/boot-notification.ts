@@ -3,7 +3,7 @@ import type { Decide } from '../../pipeline/service.js'
 import { boot, textOrNull } from '../boot.js'
 import type { StationsState } from '../state.js'
 
-/** @see OCPP 2.0.1 part 2 B01 to B04, §1.12 */
+/** @see OCPP 2.0.1 part 2 B01 to B04, §1.2 */
 export const bootNotification: Decide<v201.BootNotificationRequest, v201.BootNotificationResponse, StationsState> = (
   { reason, chargingStation },
   state,

@@ -6,8 +6,8 @@ import { plainStatus } from './plain-status.js'
 
 /**
  * Takes changes of AvailabilityState into the connector model, the same one StatusNotification feeds: a station may
- * use either, or both (G01.FR.01 to .08). Other events are in the journal.
- * @see OCPP 2.0.1 part 2 N07, G01, §1.32
+ * use either, or both. Other events are in the journal.
+ * @see OCPP 2.0.1 part 2 N07, G01, §1.38
  */
 export const notifyEvent: Decide<v201.NotifyEventRequest, v201.NotifyEventResponse, StationsState> = (
   request,

@@ -8,7 +8,7 @@ import type { StationsState } from '../state.js'
  * only when all are there: a report that broke off changes nothing. A part that comes again is ignored.
  *
  * The commands service learns of the end by a `follow-up` record on its lane, {type: 'report', requestId, complete}.
- * @see OCPP 2.0.1 part 2 B07, B08, §1.37
+ * @see OCPP 2.0.1 part 2 B07, B08, §1.40
  */
 export const notifyReport: Decide<v201.NotifyReportRequest, v201.NotifyReportResponse, StationsState> = (
   request,

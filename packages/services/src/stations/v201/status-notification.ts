@@ -6,7 +6,7 @@ import { plainStatus } from './plain-status.js'
 
 /**
  * Per EVSE and connector; some stations send 0 and 0 for the station itself.
- * @see OCPP 2.0.1 part 2 G01, §1.56
+ * @see OCPP 2.0.1 part 2 G01, §1.59
  */
 export const statusNotification: Decide<
   v201.StatusNotificationRequest,
