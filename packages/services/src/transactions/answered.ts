@@ -1,0 +1,46 @@
+import type { Payload } from '@busbar/ocpp'
+import type { CommandDraft, Decision, InboundRecord } from '../pipeline/service.js'
+import type { NeedsOf } from './needs.js'
+import type { ChargingState, Step } from './state.js'
+import { addFlag, type ChargingTransaction } from './transaction.js'
+
+/**
+ * The gateway answered a frame before we did, in the driver's favour. Where the decision was to refuse, the station
+ * is told now: by stopping what it was allowed to go on with.
+ */
+export function settleAnswered(record: InboundRecord, state: ChargingState): Decision {
+  const step = state.findStepOfFrame(record.stationId, record.connectionId, sequenceOf(record))
+  if (!step) return {}
+  const transaction = state.getTransaction(step.transactionId)
+  addFlag(step, 'undecided')
+  addFlag(transaction, 'undecided')
+  const answer = isObject(record.payload.answer) ? record.payload.answer : {}
+  const handedOut = typeof answer.transactionId === 'number' ? String(answer.transactionId) : null
+  if (handedOut !== null) state.addAlias(transaction, handedOut)
+  state.addStep(step)
+  state.keep(transaction, record.receivedAt)
+  return isRefusedStart(step) && transaction.endedAt === null ? { commands: [stop(transaction, handedOut)] } : {}
+}
+
+export const answeredNeeds: NeedsOf = (record) => ({ answeredSequence: sequenceOf(record) })
+
+function sequenceOf({ payload }: InboundRecord): number {
+  return Number(payload.sequence)
+}
+
+function isRefusedStart({ decided, kind, triggerReason }: Step): boolean {
+  const isStop = kind === 'StopTransaction' || kind === 'Ended' || triggerReason === 'StopAuthorized'
+  return decided !== null && decided.status !== 'Accepted' && !isStop
+}
+
+function stop(transaction: ChargingTransaction, handedOut: string | null): CommandDraft {
+  const reason = 'the token was refused after the station had been answered'
+  const id = handedOut ?? transaction.ocppId ?? ''
+  return transaction.protocol === 'ocpp1.6'
+    ? { action: 'RemoteStopTransaction', payload: { transactionId: Number(id) }, reason, afterAnswer: false }
+    : { action: 'RequestStopTransaction', payload: { transactionId: id }, reason, afterAnswer: false }
+}
+
+function isObject(value: unknown): value is Payload {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,166 @@
+import { type Database, type Sql, selectFrom, sql } from '@busbar/store'
+import type { InboundRecord } from '../pipeline/service.js'
+import { needs } from './actions.js'
+import { answeredNeeds } from './answered.js'
+import { foldToken, type Token } from './authorization.js'
+import type { EnergyLimits } from './energy.js'
+import type { Needs } from './needs.js'
+import { stepColumns, transactionColumns } from './save.js'
+import { type Alias, ChargingState, type Step } from './state.js'
+import type { ChargingTransaction } from './transaction.js'
+
+interface Request {
+  record: InboundRecord
+  needs: Needs
+}
+
+const selectTokens = sql(`
+  SELECT t.id, t.value, t.folded_value AS "foldedValue", t.type, t.status, t.expires_at AS "expiresAt",
+    t.group_id AS "groupId", coalesce(g.master_pass, false) AS "masterPass", t.max_transactions AS "maxTransactions",
+    t.language
+  FROM token t LEFT JOIN token_group g ON g.id = t.group_id
+  WHERE t.folded_value = ANY($1)`)
+
+// Of tokens with a limit only. A transaction whose station has booted since it last spoke of it is not counted.
+const selectRunning = sql(`
+  SELECT t.token_id AS "tokenId", t.id AS "transactionId"
+  FROM token k
+  JOIN charging_transaction t ON t.token_id = k.id AND t.status = 'active' AND NOT 'superseded' = ANY(t.flags)
+  LEFT JOIN station_state s ON s.station_id = t.station_id
+  WHERE k.folded_value = ANY($1) AND k.max_transactions IS NOT NULL AND t.boot_count >= coalesce(s.boot_count, 0)`)
+
+const selectBootCounts = sql(
+  'SELECT station_id AS "stationId", boot_count AS "bootCount" FROM station_state WHERE station_id = ANY($1)',
+)
+
+const selectAliases = selectFrom('transaction_alias', ['stationId', 'ocppId', 'transactionId'], {
+  stationId: 'text',
+  ocppId: 'text',
+})
+
+const columns = Object.keys(transactionColumns)
+  .map((name) => `t.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} AS "${name}"`)
+  .join(', ')
+
+// By natural key, by id (of an alias or of a step), and what stations have open.
+const selectTransactions = sql(`
+  SELECT ${columns} FROM charging_transaction t WHERE t.id IN (
+    SELECT id FROM charging_transaction WHERE natural_key = ANY($1)
+    UNION SELECT unnest($2::uuid[])
+    UNION SELECT id FROM charging_transaction
+      WHERE station_id = ANY($3) AND status = 'active' AND NOT 'superseded' = ANY(flags))`)
+
+const stepNames = Object.keys(stepColumns)
+const selectSteps = selectFrom('transaction_step', stepNames, { transactionId: 'uuid', stepKey: 'text' })
+const selectAnsweredSteps = selectFrom('transaction_step', stepNames, {
+  stationId: 'text',
+  connectionId: 'text',
+  sequence: 'int8',
+})
+
+type StepRow = Omit<Step, 'sequence'> & { sequence: bigint }
+
+/**
+ * Reads what the records of a batch need, one query per table (two where a row is found by what another row says).
+ * A record that cannot be read needs nothing here; its decision says what is wrong with it.
+ */
+export async function loadState(
+  database: Database,
+  records: readonly InboundRecord[],
+  limits: EnergyLimits,
+): Promise<ChargingState> {
+  const requests = records.map((record) => ({ record, needs: needsOf(record) }))
+  const folded = unique(requests.flatMap(({ needs }) => needs.tokens ?? []).map(foldToken))
+  const stations = unique(requests.map(({ record }) => record.stationId))
+  const ocppIds = requests.flatMap(({ record, needs }) =>
+    (needs.ocppIds ?? []).map((ocppId) => ({ stationId: record.stationId, ocppId })),
+  )
+  const answered = requests.flatMap(({ record: { stationId, connectionId }, needs }) =>
+    needs.answeredSequence === undefined ? [] : [{ stationId, connectionId, sequence: needs.answeredSequence }],
+  )
+  const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
+    wanted.length === 0 ? [] : database.query<Result>(statement())
+  const [tokens, running, boots, aliases, answeredSteps] = await Promise.all([
+    read<Token>(folded, () => selectTokens(folded)),
+    read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
+    read<{ stationId: string; bootCount: number }>(stations, () => selectBootCounts(stations)),
+    read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
+    read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
+  ])
+  const bootCounts = new Map(boots.map(({ stationId, bootCount }) => [stationId, bootCount]))
+  const transactions = await loadTransactions(database, requests, bootCounts, [
+    ...aliases.map(({ transactionId }) => transactionId),
+    ...answeredSteps.map(({ transactionId }) => transactionId),
+  ])
+  const steps = await loadSteps(database, requests, bootCounts, transactions, aliases)
+  return new ChargingState(
+    { tokens, running, bootCounts, transactions, aliases, steps: [...answeredSteps, ...steps].map(toStep) },
+    limits,
+  )
+}
+
+function needsOf(record: InboundRecord): Needs {
+  if (record.type === 'answered') return answeredNeeds(record)
+  if (record.type !== 'call') return {}
+  const table = needs[record.protocol === 'ocpp1.6' ? 'ocpp1.6' : 'ocpp2.0.1']
+  const of = Object.hasOwn(table, record.action) ? table[record.action] : undefined
+  if (!of) return {}
+  try {
+    return of(record)
+  } catch {
+    // The decision reads it again, and its error goes to the station instead of failing the whole batch.
+    return {}
+  }
+}
+
+async function loadTransactions(
+  database: Database,
+  requests: readonly Request[],
+  bootCounts: ReadonlyMap<string, number>,
+  ids: readonly string[],
+): Promise<ChargingTransaction[]> {
+  const keys = unique(requests.flatMap((request) => naturalKeyOf(request, bootCounts) ?? []))
+  const stations = unique(requests.flatMap(({ record, needs }) => (needs.openTransactions ? [record.stationId] : [])))
+  if (keys.length + ids.length + stations.length === 0) return []
+  return await database.query<ChargingTransaction>(selectTransactions(keys, unique(ids), stations))
+}
+
+async function loadSteps(
+  database: Database,
+  requests: readonly Request[],
+  bootCounts: ReadonlyMap<string, number>,
+  transactions: readonly ChargingTransaction[],
+  aliases: readonly Alias[],
+): Promise<StepRow[]> {
+  const byKey = new Map(transactions.map(({ naturalKey, id }) => [naturalKey, id]))
+  const byAlias = new Map(
+    aliases.map(({ stationId, ocppId, transactionId }) => [`${stationId}\n${ocppId}`, transactionId]),
+  )
+  const keys = requests.flatMap((request) => {
+    const { record, needs } = request
+    const { stepKey } = needs
+    if (stepKey === undefined) return []
+    const ids = [
+      byKey.get(naturalKeyOf(request, bootCounts) ?? ''),
+      ...(needs.ocppIds ?? []).map((ocppId) => byAlias.get(`${record.stationId}\n${ocppId}`)),
+    ]
+    return ids.flatMap((transactionId) => (transactionId === undefined ? [] : [{ transactionId, stepKey }]))
+  })
+  return keys.length === 0 ? [] : await database.query<StepRow>(selectSteps(distinct(keys)))
+}
+
+function naturalKeyOf({ record, needs }: Request, bootCounts: ReadonlyMap<string, number>): string | undefined {
+  return needs.naturalKey?.(bootCounts.get(record.stationId) ?? 0)
+}
+
+function toStep(row: StepRow): Step {
+  return { ...row, sequence: Number(row.sequence) }
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)]
+}
+
+function distinct<Key extends object>(keys: readonly Key[]): Key[] {
+  return [...new Map(keys.map((key) => [Object.values(key).join('\n'), key])).values()]
+}

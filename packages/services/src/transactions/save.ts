@@ -1,0 +1,100 @@
+import { type Columns, insertInto, type Sql, upsertInto } from '@busbar/store'
+import type { ChargingState } from './state.js'
+
+/** The columns of a transaction, in the names of `ChargingTransaction`. */
+export const transactionColumns = {
+  id: 'uuid',
+  stationId: 'text',
+  protocol: 'text',
+  naturalKey: 'text',
+  ocppId: 'text',
+  evseNumber: 'int4',
+  connectorNumber: 'int4',
+  tokenId: 'uuid',
+  tokenValue: 'text',
+  tokenType: 'text',
+  tokenStatus: 'text',
+  groupId: 'text',
+  stopTokenValue: 'text',
+  remoteStartId: 'int4',
+  reservationId: 'int4',
+  status: 'text',
+  chargingState: 'text',
+  startedAt: 'timestamptz',
+  endedAt: 'timestamptz',
+  stoppedReason: 'text',
+  registers: 'jsonb',
+  energyWh: 'int8',
+  energySource: 'text',
+  evidence: 'jsonb',
+  heldReasons: 'text[]',
+  flags: 'text[]',
+  bootCount: 'int4',
+  lastSeqNo: 'int4',
+  createdAt: 'timestamptz',
+  updatedAt: 'timestamptz',
+} as const satisfies Columns
+
+export const stepColumns = {
+  transactionId: 'uuid',
+  stepKey: 'text',
+  stationId: 'text',
+  connectionId: 'text',
+  sequence: 'int8',
+  kind: 'text',
+  seqNo: 'int4',
+  triggerReason: 'text',
+  chargingState: 'text',
+  offline: 'bool',
+  at: 'timestamptz',
+  receivedAt: 'timestamptz',
+  payload: 'jsonb',
+  decided: 'jsonb',
+  flags: 'text[]',
+} as const satisfies Columns
+
+const upsertTransactions = upsertInto('charging_transaction', transactionColumns, ['id'])
+
+const insertAliases = insertInto(
+  'transaction_alias',
+  { stationId: 'text', ocppId: 'text', transactionId: 'uuid' },
+  'ON CONFLICT DO NOTHING',
+)
+
+// What a step says never changes; only which frame said it last, and what became of its answer.
+const upsertSteps = upsertInto(
+  'transaction_step',
+  stepColumns,
+  ['transactionId', 'stepKey'],
+  ['connectionId', 'sequence', 'flags'],
+)
+
+// The same reading again is the same row.
+const insertReadings = insertInto(
+  'meter_reading',
+  {
+    sampledAt: 'timestamptz',
+    stationId: 'text',
+    evseNumber: 'int4',
+    connectorNumber: 'int4',
+    contentKey: 'text',
+    transactionId: 'uuid',
+    receivedAt: 'timestamptz',
+    samples: 'jsonb',
+  },
+  'ON CONFLICT DO NOTHING',
+)
+
+/** What a batch changed, one statement per table. */
+export function saveState(state: ChargingState): Sql[] {
+  return [
+    ...write(upsertTransactions, [...state.changedTransactions]),
+    ...write(insertAliases, state.newAliases),
+    ...write(upsertSteps, [...state.changedSteps]),
+    ...write(insertReadings, state.newReadings),
+  ]
+}
+
+function write<Row>(statement: (rows: readonly Row[]) => Sql, rows: readonly Row[]): Sql[] {
+  return rows.length === 0 ? [] : [statement(rows)]
+}

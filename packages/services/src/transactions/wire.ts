@@ -1,0 +1,25 @@
+import type { ReadTimestamp } from '@busbar/ocpp'
+import { isPlausibleClock } from './keys.js'
+
+/** An integer as Postgres holds it (int4), not negative; null for anything else. */
+export function toInt4(value: number | null): number | null {
+  return value !== null && Number.isInteger(value) && value >= 0 && value <= 0x7fffffff ? value : null
+}
+
+/** When it happened by the station's clock; Postgres has no year 0, so such a clock counts as none. */
+export function stationTime(timestamp: ReadTimestamp, receivedAt: Date): { at: Date; isPlausible: boolean } {
+  const at = timestamp.at.getUTCFullYear() < 1 ? receivedAt : timestamp.at
+  return { at, isPlausible: !timestamp.guessed && isPlausibleClock(at, receivedAt) }
+}
+
+/** Reads a payload once, though load and decide both ask for it. */
+export function readOnce<Reading>(read: (payload: unknown, receivedAt: Date) => Reading) {
+  const readings = new WeakMap<object, Reading>()
+  return (payload: object, receivedAt: Date): Reading => {
+    const known = readings.get(payload)
+    if (known !== undefined) return known
+    const reading = read(payload, receivedAt)
+    readings.set(payload, reading)
+    return reading
+  }
+}
