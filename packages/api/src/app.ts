@@ -1,9 +1,11 @@
+import { STATUS_CODES } from 'node:http'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyRequest,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -16,6 +18,7 @@ import { healthRoutes } from './health.js'
 import { describeRoute, registerOpenApi } from './openapi.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
 import { notFound, ProblemError, problemType, sendProblem } from './problems.js'
+import { measureRequests } from './request-metrics.js'
 import { apiKeyRoutes } from './routes/api-keys.js'
 import { auditRoutes } from './routes/audit.js'
 import { commandRoutes } from './routes/commands.js'
@@ -91,6 +94,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
     errorResponseBuilder: (_, { after }) =>
       new ProblemError(429, `Too many requests with this key; retry in ${after}.`),
   })
+  measureRequests(app, ports.metrics)
   authenticateAll(app, config, keys)
   await registerOpenApi(app)
 
@@ -119,7 +123,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
 function createApp(config: ApiConfig, { log }: ApiPorts): Api {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.maxBodyBytes,
     requestTimeout: config.requestTimeoutMs,
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
@@ -132,7 +136,7 @@ function createApp(config: ApiConfig, { log }: ApiPorts): Api {
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
       const body = JSON.stringify(new ProblemError(status, 'This is no HTTP request we can read.').toBody())
       socket.end(
-        `HTTP/1.1 ${status} Bad Request\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${problemType}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
       )
     },
   }).withTypeProvider<ZodTypeProvider>()
@@ -154,6 +158,8 @@ function authenticateAll(app: Api, config: ApiConfig, keys: KeyRing): void {
   })
   app.decorateRequest('caller', null)
   app.addHook('onRequest', async (request) => {
+    // No text of ours has one, and Postgres takes none.
+    if (request.url.includes('%00')) throw new ProblemError(400, 'The address holds a NUL character.')
     const { url, method } = request.routeOptions
     if (request.is404 || url === undefined || isPublic(url)) return
     request.caller = await authenticate(request)

@@ -7,14 +7,14 @@ import type { Registry } from 'prom-client'
 /** Everything the API leans on, made once by the composition root. */
 export interface ApiPorts {
   database: Database
-  backbone: Pick<Backbone, 'log' | 'channels' | 'topics'> & { outbox: Pick<Backbone['outbox'], 'startApiSender'> }
+  backbone: Pick<Backbone, 'channels' | 'topics'> & {
+    log: Pick<Backbone['log'], 'tail'>
+    outbox: Pick<Backbone['outbox'], 'startApiSender'>
+  }
   vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed'>
   commands: CommandIntake
-  /**
-   * Brings the record back to the service that refused it; `also` is part of that commit.
-   * @returns false when there is no such record
-   */
-  replayDeadLetter: (id: string, also: readonly Sql[]) => Promise<boolean>
+  /** Brings the record back to the service that refused it. @returns false when there is no such record */
+  replayDeadLetter: (id: string) => Promise<boolean>
   log: Logger
   metrics: Registry
   /** What this process needs to do its work, by name; the database alone when not given. */
@@ -57,7 +57,7 @@ export type PreparedCommand =
     }
   | {
       kind: 'invalid'
-      /** Paths are JSON pointers into the payload. */
+      /** Paths are JSON pointers into the payload; '' for a wrong action. */
       problems: readonly { path: string; message: string }[]
     }
 

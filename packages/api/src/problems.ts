@@ -86,7 +86,7 @@ export function toProblem(error: unknown): ProblemError {
     return new ProblemError(400, `The request's ${error.validationContext ?? 'content'} is not as described.`, {
       faults: error.validation.map(({ instancePath, message }) => ({
         detail: message ?? 'invalid',
-        ...(inBody ? { pointer: instancePath } : { parameter: instancePath.slice(1) }),
+        ...(inBody ? { pointer: instancePath === '/' ? '' : instancePath } : { parameter: instancePath.slice(1) }),
       })),
     })
   }
@@ -100,28 +100,32 @@ function toHttpProblem(error: unknown): ProblemError {
 }
 
 function toDatabaseProblem(thrown: unknown): ProblemError | null {
-  const cause = toStoreError(thrown)
-  const code = cause instanceof DataError ? cause.code : cause instanceof Error && 'code' in cause ? cause.code : ''
+  const cause = toStoreError(unwrap(thrown))
   if (cause instanceof UnavailableError) {
     const headers = { 'retry-after': '5' }
-    return new ProblemError(503, 'The database or the message path cannot be reached now.', { headers, cause })
+    const detail = 'The database or the message path cannot be reached now, or needs too long for this.'
+    return new ProblemError(503, detail, { headers, cause })
   }
-  const status = databaseStatus.get(String(code))
-  if (status) return new ProblemError(status, databaseDetails[status], { cause })
-  return cause instanceof DataError ? new ProblemError(422, databaseDetails[422], { cause }) : null
+  if (cause instanceof DataError) {
+    if (cause.code === '23505') return new ProblemError(409, 'A record with this identity exists.', { cause })
+    if (cause.code === '23503') return new ProblemError(422, 'It names a record that does not exist.', { cause })
+    return new ProblemError(422, 'The database cannot hold one of the values.', { cause })
+  }
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null
+  return code === recordNotFound ? new ProblemError(404, 'There is no such record.', { cause }) : null
 }
 
-const databaseDetails = {
-  404: 'There is no such record.',
-  409: 'A record with this identity exists.',
-  422: 'The database cannot hold one of the values, or it names a record that does not exist.',
-} as const
+/** Prisma: a record to change or delete was not there. */
+const recordNotFound = 'P2025'
 
-/** SQLSTATEs and their names in Prisma: key taken, reference broken, nothing to change. */
-const databaseStatus: ReadonlyMap<string, keyof typeof databaseDetails> = new Map([
-  ['23505', 409],
-  ['P2002', 409],
-  ['23503', 422],
-  ['P2003', 422],
-  ['P2025', 404],
-])
+const PrismaError = z.object({
+  meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string() }) }) }),
+})
+
+/** Prisma keeps Postgres's own code deep inside. */
+function unwrap(thrown: unknown): unknown {
+  const wrapped = PrismaError.safeParse(thrown)
+  if (!wrapped.success || !(thrown instanceof Error)) return thrown
+  const code = wrapped.data.meta.driverAdapterError.cause.originalCode
+  return Object.assign(new Error(thrown.message, { cause: thrown }), { code })
+}

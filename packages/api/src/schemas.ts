@@ -37,7 +37,7 @@ export function toTime(date: Date): string {
 }
 
 export function toNullableTime(date: Date | null): string | null {
-  return date && date.toISOString()
+  return date === null ? null : toTime(date)
 }
 
 /** Leaves out what the request did not name, so that it stays as it is. */

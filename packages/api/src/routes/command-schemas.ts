@@ -25,11 +25,13 @@ export const CommandReceipt = z.object(receipt).meta({ id: 'CommandReceipt' })
 export const Command = z
   .object({
     ...receipt,
+    protocol: z.string().nullable().describe('The version it was checked against'),
     payload: z.unknown().describe('Secrets replaced'),
     requestedBy: z.string().describe('Id of an API key, or a service'),
     idempotencyKey: z.string(),
     followUp: z.enum(['none', 'open', 'complete', 'incomplete', 'failed']).describe('Reports, uploads, firmware'),
     calls: z.unknown().describe('One entry per CALL: payload, outcome, times'),
+    lateResponse: z.unknown().describe('Came after the verdict, which stays'),
     dispatchedAt: nullableTime,
     completedAt: nullableTime,
   })
@@ -38,6 +40,7 @@ export const Command = z
 export interface CommandRow {
   id: string
   stationId: string
+  protocol: string | null
   action: string
   payload: unknown
   requestedBy: string
@@ -47,6 +50,7 @@ export interface CommandRow {
   followUp: string
   calls: unknown
   response: unknown
+  lateResponse: unknown
   error: unknown
   createdAt: Date
   expiresAt: Date
@@ -54,9 +58,9 @@ export interface CommandRow {
   completedAt: Date | null
 }
 
-export const commandColumns = `id, station_id AS "stationId", action, payload, requested_by AS "requestedBy",
+export const commandColumns = `id, station_id AS "stationId", protocol, action, payload, requested_by AS "requestedBy",
   idempotency_key AS "idempotencyKey", request_hash AS "requestHash", status, follow_up AS "followUp", calls, response,
-  error, created_at AS "createdAt", expires_at AS "expiresAt", dispatched_at AS "dispatchedAt",
+  late_response AS "lateResponse", error, created_at AS "createdAt", expires_at AS "expiresAt", dispatched_at AS "dispatchedAt",
   completed_at AS "completedAt"`
 
 type ReceiptParts = Pick<
@@ -80,11 +84,13 @@ export function toReceipt(parts: ReceiptParts): z.infer<typeof CommandReceipt> {
 export function toCommand(row: CommandRow, vault: Pick<Vault, 'isSealed'>): z.infer<typeof Command> {
   return {
     ...toReceipt(row),
+    protocol: row.protocol,
     payload: maskSealed(row.payload, vault),
     requestedBy: row.requestedBy,
     idempotencyKey: row.idempotencyKey,
     followUp: Command.shape.followUp.parse(row.followUp),
     calls: maskSealed(row.calls, vault),
+    lateResponse: row.lateResponse,
     dispatchedAt: toNullableTime(row.dispatchedAt),
     completedAt: toNullableTime(row.completedAt),
   }

@@ -144,7 +144,7 @@ async function send(
   const prepared = await commands.prepare(request)
   if (prepared.kind === 'invalid') {
     throw new ProblemError(422, 'The station would not understand this command.', {
-      faults: prepared.problems.map(({ path, message }) => ({ detail: message, pointer: path })),
+      faults: prepared.problems.map(({ path, message }) => ({ detail: message, pointer: `/payload${path}` })),
     })
   }
   const watch = patience.timeoutMs > 0 ? await VerdictWatch.start(backbone.channels, prepared.id) : null

@@ -34,7 +34,7 @@ export function stationAccessRoutes(app: Api, { database: { prisma }, vault, bac
         summary: "Set a station's password",
         description: 'Holds from the next connection. The station itself is not told; that is a command.',
         params: stationParams,
-        body: SecretChange.optional(),
+        body: SecretChange.nullish(),
         response: { 200: Secret },
       },
     },

@@ -1,0 +1,174 @@
+import { newId } from '@busbar/store'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startTestApi, type TestApi } from '../testing.js'
+
+let api: TestApi
+beforeAll(async () => {
+  api = await startTestApi()
+})
+afterAll(() => api.stop())
+
+const get = async (url: string) => (await api.request('viewer', { url })).json()
+const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 10, minute))
+
+const transaction = (minute: number, rest: object = {}) => ({
+  id: newId(),
+  stationId: 'CS-1',
+  protocol: 'ocpp2.0.1',
+  naturalKey: newId(),
+  status: 'ended',
+  tokenValue: 'CARD',
+  tokenType: 'ISO14443',
+  energyWh: 12_500n,
+  createdAt: at(minute),
+  updatedAt: at(minute),
+  ...rest,
+})
+
+test('transactions filter and page, newest first', async () => {
+  const rows = [
+    transaction(1),
+    transaction(2, { heldReasons: ['energy'] }),
+    transaction(2, { status: 'active' }),
+    transaction(3, { stationId: 'CS-2', tokenValue: null, energyWh: null }),
+  ]
+  await api.database.prisma.chargingTransaction.createMany({ data: rows })
+  const ids = async (query: string) =>
+    (await get(`/v1/transactions?${query}`)).items.map(({ id }: { id: string }) =>
+      rows.findIndex((row) => row.id === id),
+    )
+
+  const first = await get('/v1/transactions?limit=3')
+  const second = await get(`/v1/transactions?limit=3&cursor=${first.nextCursor}`)
+  expect([...first.items, ...second.items].map(({ id }) => id)).toEqual([3, 2, 1, 0].map((index) => rows[index]?.id))
+  expect(first.items[0]).toMatchObject({ energyWh: null })
+  expect(second.items[0]).toMatchObject({ energyWh: 12_500, token: 'CARD' })
+  expect(await ids('station=CS-2')).toEqual([3])
+  expect(await ids('token=card&status=ended&held=false')).toEqual([0])
+  expect(await ids('held=true')).toEqual([1])
+  expect(await ids(`from=${at(2).toISOString()}&to=${at(3).toISOString()}&status=active`)).toEqual([2])
+})
+
+test('a transaction shows its OCPP ids and steps, its readings page', async () => {
+  const row = transaction(10)
+  const step = (stepKey: string, seqNo: number) => ({
+    transactionId: row.id,
+    stepKey,
+    stationId: 'CS-1',
+    connectionId: 'c-1',
+    sequence: BigInt(seqNo),
+    kind: 'Updated',
+    seqNo,
+    at: at(10),
+    receivedAt: at(11),
+    payload: { triggerReason: '<b>' },
+  })
+  const reading = (minute: number, contentKey: string) => ({
+    sampledAt: at(minute),
+    stationId: 'CS-1',
+    evseNumber: 1,
+    connectorNumber: 1,
+    contentKey,
+    transactionId: row.id,
+    receivedAt: at(minute),
+    samples: [{ value: 1.5 }],
+  })
+  const { prisma } = api.database
+  await prisma.chargingTransaction.create({ data: row })
+  await prisma.transactionAlias.createMany({
+    data: ['tx-b', 'tx-a'].map((ocppId) => ({ stationId: 'CS-1', ocppId, transactionId: row.id })),
+  })
+  await prisma.transactionStep.createMany({ data: [step('b', 2), step('a', 1)] })
+  await prisma.meterReading.createMany({ data: [reading(12, 'x'), reading(12, 'y'), reading(13, 'a')] })
+
+  const detail = await get(`/v1/transactions/${row.id}`)
+  const first = await get(`/v1/transactions/${row.id}/readings?limit=2`)
+  const second = await get(`/v1/transactions/${row.id}/readings?limit=2&cursor=${first.nextCursor}`)
+
+  expect(detail.ocppIds).toEqual(['tx-a', 'tx-b'])
+  expect(detail.steps.map(({ seqNo }: { seqNo: number }) => seqNo)).toEqual([1, 2])
+  expect(detail.steps[0].payload).toEqual({ triggerReason: '<b>' })
+  expect(first.items).toHaveLength(2)
+  expect(second).toEqual({
+    items: [
+      {
+        sampledAt: at(13).toISOString(),
+        receivedAt: at(13).toISOString(),
+        evse: 1,
+        connector: 1,
+        samples: [{ value: 1.5 }],
+      },
+    ],
+    nextCursor: null,
+  })
+  expect((await api.request('viewer', { url: `/v1/transactions/${newId()}` })).statusCode).toBe(404)
+})
+
+test('the journal finds frames by station, time, action, message id and direction', async () => {
+  const frame = (minute: number, rest: object = {}) => ({
+    at: at(minute),
+    stationId: 'J-1',
+    connectionId: 'c-1',
+    direction: 'in',
+    sequence: BigInt(minute),
+    protocol: 'ocpp1.6',
+    kind: 'call',
+    action: 'Authorize',
+    messageId: `m-${minute}`,
+    frame: Buffer.from('[2,"m","Authorize",{}]'),
+    ...rest,
+  })
+  await api.database.prisma.journalFrame.createMany({
+    data: [
+      frame(1),
+      frame(2, { direction: 'out', kind: 'result' }),
+      frame(3, { action: null, kind: 'broken', frame: Buffer.from([0xff, 0xfe, 0x00]) }),
+      frame(4, { stationId: 'J-2' }),
+    ],
+  })
+  const minutes = async (query: string) =>
+    (await get(`/v1/journal?${query}`)).items.map(({ sequence }: { sequence: number }) => sequence)
+
+  expect(await minutes('station=J-1')).toEqual([3, 2, 1])
+  expect(await minutes('station=J-1&direction=out')).toEqual([2])
+  expect(await minutes('messageId=m-4')).toEqual([4])
+  expect(await minutes(`station=J-1&action=Authorize&from=${at(2).toISOString()}&to=${at(4).toISOString()}`)).toEqual([
+    2,
+  ])
+  const first = await get('/v1/journal?station=J-1&limit=1')
+  expect(first.items[0]).toMatchObject({ kind: 'broken', encoding: 'base64', frame: '//4A' })
+  const second = await get(`/v1/journal?station=J-1&limit=2&cursor=${first.nextCursor}`)
+  expect(second.items).toMatchObject([
+    { sequence: 2 },
+    { sequence: 1, frame: '[2,"m","Authorize",{}]', encoding: 'utf-8' },
+  ])
+})
+
+test('a dead letter is shown without secrets and given to its service again', async () => {
+  const letter = (value: string) => ({
+    id: newId(),
+    service: 'commands',
+    topic: 'busbar.commands',
+    partition: 1,
+    offset: BigInt(Math.floor(Math.random() * 1e9)),
+    stationId: 'CS-1',
+    headers: { type: 'call', protocol: 'ocpp1.6', action: 'ChangeConfiguration' },
+    value: Buffer.from(value),
+    error: 'Error: a bug',
+    createdAt: at(1),
+  })
+  const row = letter('[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2hunter2"}]')
+  await api.database.prisma.deadLetter.create({ data: row })
+
+  const list = await api.request('viewer', { url: '/v1/dead-letters?replayed=false&service=commands' })
+  const replay = (id: string) => api.request('operator', { method: 'POST', url: `/v1/dead-letters/${id}/replay` })
+
+  expect(list.json().items).toMatchObject([{ id: row.id, error: 'Error: a bug', replayedAt: null }])
+  expect(list.body).not.toContain('hunter2')
+  expect((await replay(row.id)).statusCode).toBe(202)
+  expect(api.replayed).toEqual([row.id])
+  expect((await replay(newId())).statusCode).toBe(404)
+  expect(api.replayed).toHaveLength(1)
+  const audit = await api.request('auditor', { url: '/v1/audit?targetType=dead-letter' })
+  expect(audit.json().items).toMatchObject([{ action: 'dead-letter.replay', targetId: row.id }])
+})

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto'
+import { type ChannelMessage, type LogRecord, type TailOptions, topicNames } from '@busbar/backbone'
+import { createTestDatabase, type Database, newId, Vault } from '@busbar/store'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { type Role, roles } from './access.js'
+import { createApiKey } from './api-keys.js'
+import { type Api, buildApi } from './app.js'
+import { auditStatement } from './audit.js'
+import {
+  type ApiConfig,
+  type ApiPorts,
+  apiDefaults,
+  type CommandIntake,
+  type CommandRequest,
+  type PreparedCommand,
+} from './ports.js'
+
+/** The API on a real database, with a message path of a few lines. */
+export interface TestApi {
+  app: Api
+  database: Database
+  /** Of the database. */
+  url: string
+  keys: Record<Role, string>
+  channels: FakeChannels
+  /** How often the outbox was poked. */
+  pokes(): number
+  replayed: string[]
+  /** As if these records had been appended to the topic of events. */
+  publishEvents(records: readonly Partial<LogRecord>[]): void
+  request(role: Role, options: InjectOptions): Promise<LightMyRequestResponse>
+  stop(): Promise<void>
+}
+
+export async function startTestApi(
+  options: { config?: Partial<ApiConfig>; ports?: Partial<ApiPorts> } = {},
+): Promise<TestApi> {
+  const { database, url, drop } = await createTestDatabase()
+  const channels = new FakeChannels()
+  const replayed: string[] = []
+  let pokes = 0
+  let onRecords: TailOptions['onRecords'] = () => {}
+  const ports: ApiPorts = {
+    database,
+    backbone: {
+      topics: topicNames('test'),
+      channels,
+      outbox: {
+        startApiSender: () => ({
+          poke: () => {
+            pokes += 1
+          },
+          stop: async () => {},
+        }),
+      },
+      log: {
+        tail: async (tail) => {
+          onRecords = tail.onRecords
+          return { stop: async () => {} }
+        },
+      },
+    },
+    vault: new Vault('a test secret'),
+    commands: fakeIntake,
+    replayDeadLetter: async (id) => replayed.push(id) > 0,
+    log: pino({ level: 'silent' }),
+    metrics: new Registry(),
+    ...options.ports,
+  }
+  const app = await buildApi({ ...apiDefaults, ...options.config }, ports)
+  const keys = {} as Record<Role, string>
+  for (const role of roles) keys[role] = (await createApiKey(database, { name: role, role })).key
+  return {
+    app,
+    database,
+    url,
+    keys,
+    channels,
+    pokes: () => pokes,
+    replayed,
+    publishEvents: (records) => onRecords(records.map(eventRecord)),
+    request: (role, request) =>
+      app.inject({ ...request, headers: { authorization: `Bearer ${keys[role]}`, ...request.headers } }),
+    stop: async () => {
+      await app.close()
+      await drop()
+    },
+  }
+}
+
+export class FakeChannels {
+  readonly published: { channel: string; message: ChannelMessage }[] = []
+  readonly #listeners = new Map<string, (message: ChannelMessage) => void>()
+
+  get channels(): string[] {
+    return [...this.#listeners.keys()]
+  }
+
+  async subscribe(channel: string, listener: (message: ChannelMessage) => void): Promise<() => Promise<void>> {
+    this.#listeners.set(channel, listener)
+    return async () => void this.#listeners.delete(channel)
+  }
+
+  async publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]> {
+    this.published.push(...messages)
+    return messages.map(({ channel, message }) => {
+      this.#listeners.get(channel)?.(message)
+      return this.#listeners.has(channel) ? 1 : 0
+    })
+  }
+}
+
+/** Takes Reset alone, and keeps what it takes as the commands service does. */
+const fakeIntake: CommandIntake = {
+  prepare: (request) =>
+    request.action === 'Reset'
+      ? prepareReset(request)
+      : { kind: 'invalid', problems: [{ path: '', message: `${request.action} is no action of ours` }] },
+}
+
+function prepareReset(request: CommandRequest): PreparedCommand {
+  const { stationId, protocol, action, payload, requestedBy, idempotencyKey, actor } = request
+  const id = newId()
+  const createdAt = new Date()
+  const expiresAt = request.expiresAt ?? new Date(createdAt.getTime() + 60_000)
+  const requestHash = createHash('sha256')
+    .update(JSON.stringify([stationId, action, payload]))
+    .digest('hex')
+  const insert = {
+    text: `INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash,
+             status, created_at, expires_at)
+           VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, 'queued', $9, $10) ON CONFLICT DO NOTHING RETURNING id`,
+    values: [
+      id,
+      stationId,
+      protocol,
+      action,
+      JSON.stringify(payload),
+      requestedBy,
+      idempotencyKey,
+      requestHash,
+      createdAt,
+      expiresAt,
+    ],
+  }
+  const audit = auditStatement(
+    { actor, action: 'command.send', targetType: 'command', targetId: id, details: { action } },
+    { text: 'WHERE EXISTS (SELECT FROM command WHERE id = $6::uuid)', values: [id] },
+  )
+  return { kind: 'ok', id, requestHash, createdAt, expiresAt, statements: [insert, audit] }
+}
+
+let nextOffset = 0n
+
+function eventRecord(record: Partial<LogRecord>): LogRecord {
+  const offset = nextOffset
+  nextOffset += 1n
+  return {
+    topic: 'test.events',
+    partition: 0,
+    offset,
+    key: 'CS-1',
+    value: Buffer.from(cloudEvent('transaction.started', `event-${offset}`)),
+    headers: {},
+    appendedAt: new Date(),
+    ...record,
+  }
+}
+
+/** @param type - the short name */
+export function cloudEvent(type: string, id: string): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id,
+    source: '/busbar/stations/CS-1',
+    type: `busbar.${type}.v1`,
+    data: {},
+  })
+}
