@@ -4,6 +4,7 @@
 /** A decimal in canonical form: no plus sign, no exponent, no superfluous zeros, '0' for every zero. */
 export type Decimal = string
 
+const canonicalPattern = /^(?:0|-?[1-9]\d{0,30}(?:\.\d{0,20}[1-9])?|-?0\.\d{0,20}[1-9])$/
 const decimalPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,3}))?$/
 
 /** Beyond any meter, and small enough that a hostile exponent costs nothing. */
@@ -11,6 +12,7 @@ const maxDigits = 60
 
 /** @returns null when the text is no decimal, or one of more than 60 digits */
 export function parseDecimal(text: string): Decimal | null {
+  if (canonicalPattern.test(text)) return text
   const parts = decimalPattern.exec(text)
   if (!parts) return null
   const [, sign, integer = '', fraction = '', exponent = '0'] = parts
@@ -22,6 +24,7 @@ export function parseDecimal(text: string): Decimal | null {
 
 /** decimal * 10^power */
 export function shiftDecimal(decimal: Decimal, power: number): Decimal {
+  if (power === 0) return decimal
   const { unscaled, scale } = split(decimal)
   return join(unscaled, scale - power)
 }

@@ -4,6 +4,9 @@ import { isObject } from './protocol.js'
 /** The frame's own array counts as the first level. */
 const maxDepth = 32
 
+/** A double holds every number of 15 digits. */
+const longNumberLength = 16
+
 /** The text is not JSON, or nested too deeply; the message never quotes the text. */
 export class JsonError extends Error {
   override readonly name = 'JsonError'
@@ -22,11 +25,12 @@ export interface ParsedJson {
  * @throws JsonError
  */
 export function parseJson(text: string): ParsedJson {
-  if (isDeeperThan(text, maxDepth)) throw new JsonError(`nested deeper than ${maxDepth} levels`)
+  if (mayBeDeeperThan(text, maxDepth) && isDeeperThan(text, maxDepth))
+    throw new JsonError(`nested deeper than ${maxDepth} levels`)
   try {
     const parsed: ParsedJson = { value: JSON.parse(text) }
-    if (/\d{16}/.test(text)) keepExact(text, parsed)
-    if (/\\u(?:0000|d[89a-f])/i.test(text)) {
+    if (hasLongNumber(text)) keepExact(text, parsed)
+    if (text.includes('\\u') && /\\u(?:0000|d[89a-f])/i.test(text)) {
       parsed.value = storable(parsed.value)
       if (parsed.rounded !== undefined) parsed.rounded = storable(parsed.rounded)
     }
@@ -34,6 +38,34 @@ export function parseJson(text: string): ParsedJson {
   } catch (cause) {
     throw new JsonError('not valid JSON', { cause })
   }
+}
+
+/** Looks at every 16th character only, because a run of 16 covers one of them. The point counts as a digit. */
+function hasLongNumber(text: string): boolean {
+  for (let index = longNumberLength - 1; index < text.length; index += longNumberLength) {
+    if (!isDigitOrPoint(text.charCodeAt(index))) continue
+    let start = index
+    while (start > 0 && isDigitOrPoint(text.charCodeAt(start - 1))) start--
+    let end = index + 1
+    while (isDigitOrPoint(text.charCodeAt(end))) end++
+    if (end - start >= longNumberLength) return true
+  }
+  return false
+}
+
+function isDigitOrPoint(code: number): boolean {
+  return (code >= 0x30 && code <= 0x39) || code === 0x2e
+}
+
+/** Whether there are brackets enough; nearly every message has too few and is spared the count of characters. */
+function mayBeDeeperThan(text: string, limit: number): boolean {
+  let found = 0
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      if (++found > limit) return true
+    }
+  }
+  return false
 }
 
 /** Counts brackets outside of strings, so that no recursive parser ever meets a text that exhausts the stack. */

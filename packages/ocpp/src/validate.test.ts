@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Requests, v201 } from './types.js'
 import { type Side, validate } from './validate.js'
 
 function codeOf(protocol: 'ocpp1.6' | 'ocpp2.0.1', action: string, payload: unknown, side: Side = 'inbound') {
@@ -47,6 +48,25 @@ describe('codes', () => {
   test('customData may hold anything', () => {
     expect(codeOf('ocpp2.0.1', 'Heartbeat', { customData: { vendorId: 'x', foo: { bar: 1 } } })).toBeUndefined()
   })
+})
+
+test('2.1 has schemas of its own, of messages that are only sent too', () => {
+  const stream = { id: 1, pending: 0, basetime: '2026-01-01T00:00:00Z', data: [{ t: 0, v: '5' }] }
+  expect(validate('ocpp2.1', 'NotifyPeriodicEventStream', 'request', stream, 'inbound')).toEqual([])
+  expect(validate('ocpp2.1', 'NotifyPeriodicEventStream', 'request', {}, 'inbound')).toHaveLength(1)
+  expect(codeOf('ocpp2.0.1', 'NotifyPeriodicEventStream', stream)).toBe('NotImplemented')
+})
+
+test('the types are those of the schemas', () => {
+  const start: Requests<'ocpp1.6'>['StartTransaction'] = {
+    connectorId: 1,
+    idTag: 'CARD',
+    meterStart: 5,
+    timestamp: stop.timestamp,
+  }
+  const answer: v201.TransactionEventResponse = { idTokenInfo: { status: 'Accepted' } }
+  expect(codeOf('ocpp1.6', 'StartTransaction', start, 'outbound')).toBeUndefined()
+  expect(validate('ocpp2.0.1', 'TransactionEvent', 'response', answer, 'outbound')).toEqual([])
 })
 
 describe('errata', () => {

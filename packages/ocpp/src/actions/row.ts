@@ -35,8 +35,9 @@ export interface ActionRow {
   /** What may be answered when no decision came in time, because it costs the driver nothing. */
   safeAnswer?: (payload: Payload, context: SafeAnswerContext) => Payload
   /**
-   * Reads a billing action tolerantly. `missing`: the fields without which the call is refused; `violations`: all that
-   * was found wrong, the reasons for `missing` first.
+   * Reads a billing action tolerantly; to be asked when its payload does not fit the schema. `missing`: the fields
+   * without which the call is refused; `violations`: all that was found wrong, the reasons for `missing` first. None of
+   * either: what the schema refused, such as an extra property, is of no account to the bill.
    */
   billing?: (payload: unknown) => { missing: string[]; violations: Violation[] }
   /** Where secrets stand; grammar in secrets.ts. */

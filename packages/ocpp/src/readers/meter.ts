@@ -164,23 +164,27 @@ function readSample(
   const fields = new Fields(sample, findings, path)
   const measurand = fields.choice('measurand', measurands) || 'Energy.Active.Import.Register'
   const context = fields.choice('context', contexts) ?? 'Sample.Periodic'
-  const terms = {
+  const reading: SampleReading = {
     measurand,
     phase: fields.choice('phase', phases) || null,
     location: fields.choice('location', locations) || 'Outlet',
     context: contexts.has(context.toLowerCase()) ? context : 'Other',
+    value: null,
+    number: null,
+    unit: defaultUnitOf(measurand),
+    signed: isObject(sample.signedMeterValue) ? sample.signedMeterValue : null,
   }
-  const signedValue = fields.raw('signedMeterValue')
-  const signed = isObject(signedValue) ? signedValue : null
   if (typeof sample.format === 'string' && sample.format.toLowerCase() === 'signeddata') {
-    const data = { signedMeterData: sample.value }
-    return { ...terms, value: null, number: null, unit: defaultUnitOf(measurand), signed: data }
+    reading.signed = { signedMeterData: sample.value }
+    return reading
   }
   const value = readValue(sample.value, wireType, findings, `${path}/value`)
-  if (value === null && signed === null) return null
+  if (value === null) return reading.signed ? reading : null
   const [unit, power] = readUnit(sample, measurand, findings, path)
-  const exact = value === null ? null : shiftDecimal(value, power)
-  return { ...terms, value: exact, number: exact === null ? null : Number(exact), unit, signed }
+  reading.unit = unit
+  reading.value = shiftDecimal(value, power)
+  reading.number = Number(reading.value)
+  return reading
 }
 
 function readValue(value: unknown, wireType: 'text' | 'number', findings: Findings, path: string): Decimal | null {
@@ -202,7 +206,7 @@ function readValue(value: unknown, wireType: 'text' | 'number', findings: Findin
     return null
   }
   if (text.length !== value.length) findings.add('text-padded', path)
-  const isCommaDecimal = /^[+-]?\d+,\d+$/.test(text)
+  const isCommaDecimal = text.includes(',') && /^[+-]?\d+,\d+$/.test(text)
   const decimal = parseDecimal(isCommaDecimal ? text.replace(',', '.') : text)
   if (decimal === null || isCommaDecimal) findings.add('value-unreadable', path)
   return decimal
