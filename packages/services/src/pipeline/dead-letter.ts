@@ -1,6 +1,7 @@
-import type { Backbone, Headers, LogRecord } from '@busbar/backbone'
+import { apiSource, type Headers, type LogRecord } from '@busbar/backbone'
 import { findAction, type Protocol, redactFrame } from '@busbar/ocpp'
-import { type Database, newId, type Sql } from '@busbar/store'
+import { newId, type Sql, sql } from '@busbar/store'
+import type { Ports } from './service.js'
 import { toStorable, toStorableText } from './storable.js'
 
 const maxErrorLength = 4_000
@@ -43,25 +44,32 @@ function describe(cause: unknown): string {
 
 interface DeadLetterRow {
   topic: string
-  station_id: string
+  key: string
   headers: Headers
   value: Buffer
 }
 
 /**
- * Appends a dead letter to its lane again, to be decided by code that has been mended since. Harmless when the record
- * took effect in the meantime: a replay goes through the same keys as the repetition of a station.
+ * Sends a dead letter to its lane again, to be decided by code that has been mended since. Harmless when the record took
+ * effect in the meantime: a replay goes through the same keys as the repetition of a station. The record leaves through
+ * the outbox of the API, in the commit that marks the letter.
  *
- * @returns false when there is no such dead letter
- * @throws UnavailableError when log or database are away; then the letter may be replayed again
+ * @param also statements for the same commit: the audit entry
+ * @returns false when there is no such dead letter; nothing is committed then
+ * @throws UnavailableError
  */
-export async function replayDeadLetter(database: Database, backbone: Backbone, id: string): Promise<boolean> {
-  const [row] = await database.query<DeadLetterRow>({
-    text: 'SELECT topic, station_id, headers, value FROM dead_letter WHERE id = $1',
-    values: [id],
-  })
+export async function replayDeadLetter(
+  { database, backbone }: Pick<Ports, 'database' | 'backbone'>,
+  id: string,
+  also: readonly Sql[] = [],
+): Promise<boolean> {
+  const [row] = await database.query<DeadLetterRow>(findLetter(id))
   if (!row) return false
-  await backbone.log.append({ topic: row.topic, key: row.station_id, value: row.value, headers: row.headers })
-  await database.query({ text: 'UPDATE dead_letter SET replayed_at = now() WHERE id = $1', values: [id] })
+  const { topic, key, value, headers } = row
+  const rows = [{ source: apiSource, topic, key, value, headers }]
+  await database.commit([...backbone.outbox.insert(rows), markReplayed(id), ...also])
   return true
 }
+
+const findLetter = sql('SELECT topic, station_id AS key, headers, value FROM dead_letter WHERE id = $1')
+const markReplayed = sql('UPDATE dead_letter SET replayed_at = now() WHERE id = $1')

@@ -81,6 +81,16 @@ test('a gateway that was taken for dead brings its stations back with the next s
   expect(state.stateOf('CP-1')).toMatchObject({ online: true, remoteAddress: 'a', connectedAt: at('10:00:00') })
 })
 
+test('a connection that is registered again under a new epoch is no event', () => {
+  const state = stationsState()
+  decide(connectionRecord('connected', 5, { connectionId: 'c' }), state)
+
+  const decision = decide(connectionRecord('connected', 6, { connectionId: 'c' }), state)
+
+  expect(decision).toEqual({})
+  expect(state.stateOf('CP-1')).toMatchObject({ online: true, connectionId: 'c', epoch: 6n })
+})
+
 test('however the records of several connections mix, the newest connection decides', () => {
   const anyRecord = fc.record({
     type: fc.constantFrom('connected', 'disconnected', 'presence'),
@@ -118,7 +128,7 @@ test('a boot that got a safe answer is registered as the station was told', () =
   const state = stationsState()
   const payload = { sequence: 1, answer: { status: 'Rejected', interval: 60, currentTime: '2026-03-01T10:00:00Z' } }
 
-  decide(connectionRecord('answered', 5, { payload }), state)
+  decide(connectionRecord('answered', 5, { action: 'BootNotification', payload }), state)
 
   expect(state.stateOf('CP-1').registration).toBe('Rejected')
 })

@@ -35,6 +35,8 @@ function alive(record: InboundRecord, state: StationsState): Decision {
     lastSeenAt,
     registration: before.registration ?? registrationWithoutBoot(record.stationId, state),
   })
+  // Registered again under a new epoch, after Redis was away: nothing happened to the station.
+  if (before.online && isSame) return {}
   const { gatewayId, connectionId, protocol } = row
   const data = { gatewayId, connectionId, protocol, remoteAddress: row.remoteAddress, securityProfile }
   return { events: [{ type: 'station.connected', subject: 'station', data }] }
@@ -72,10 +74,10 @@ function disconnected(record: InboundRecord, state: StationsState): Decision {
  * that is its registration until it boots again.
  */
 function answered(record: InboundRecord, state: StationsState): Decision {
-  const { answer } = record.payload as { answer?: { status?: unknown; interval?: unknown } }
+  const { answer } = record.payload as { answer?: { status?: unknown } }
   const status = answer?.status
-  const isBootAnswer = answer?.interval !== undefined
-  if (isBootAnswer && (status === 'Accepted' || status === 'Pending' || status === 'Rejected')) {
+  if (record.action !== 'BootNotification') return {}
+  if (status === 'Accepted' || status === 'Pending' || status === 'Rejected') {
     state.changeState(record.stationId, { registration: status })
   }
   return {}
