@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UnavailableError } from '@busbar/store'
-import type { Admin } from 'kafkajs'
+import type { Admin, ITopicConfig } from 'kafkajs'
 import { pino } from 'pino'
 import type { Topics } from '../topics.js'
 import { topicNames } from '../topics.js'
@@ -11,6 +12,8 @@ export interface TopicSettings {
   partitions: number
   replication: number
 }
+
+const creationTimeoutMs = 15_000
 
 /** A record of `maxRecordBytes` with its envelope. */
 const maxMessageBytes = 5.5 * 1024 * 1024
@@ -31,24 +34,46 @@ export async function createTopics({ brokers, prefix, partitions, replication }:
     await admin.connect()
     const existing = new Set(await admin.listTopics())
     const missing = topics.all.filter((topic) => !existing.has(topic))
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: missing.map((topic) => ({
-        topic,
-        numPartitions: partitions,
-        replicationFactor: replication,
-        configEntries: [
-          { name: 'max.message.bytes', value: String(maxMessageBytes) },
-          // With three replicas one may be away without a record being lost or refused.
-          { name: 'min.insync.replicas', value: replication >= 3 ? '2' : '1' },
-        ],
-      })),
-    })
+    if (missing.length > 0) {
+      await admin.createTopics({
+        waitForLeaders: false,
+        topics: missing.map((topic) => toTopicConfig(topic, partitions, replication)),
+      })
+      await waitForTopics(admin, missing)
+    }
     await checkTopics(admin, topics, partitions)
   } catch (cause) {
     throw toUnavailable(cause)
   } finally {
     await admin.disconnect()
+  }
+}
+
+function toTopicConfig(topic: string, partitions: number, replication: number): ITopicConfig {
+  return {
+    topic,
+    numPartitions: partitions,
+    replicationFactor: replication,
+    configEntries: [
+      { name: 'max.message.bytes', value: String(maxMessageBytes) },
+      // With three replicas one may be away without a record being lost or refused.
+      { name: 'min.insync.replicas', value: replication >= 3 ? '2' : '1' },
+    ],
+  }
+}
+
+/** Brokers hear of new topics a little after the controller made them; kafkajs's own waiting fails then (4.1 brokers). */
+async function waitForTopics(admin: Admin, names: string[]): Promise<void> {
+  const deadline = performance.now() + creationTimeoutMs
+  for (;;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names })
+      if (topics.every((topic) => topic.partitions.every(({ leader }) => leader >= 0))) return
+      throw new UnavailableError('new topics have no leaders yet')
+    } catch (cause) {
+      if (performance.now() > deadline) throw cause
+    }
+    await sleep(50)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Headers } from '../ports/event-log.js'
 
 /** A private character, followed by 0 for NUL and by 1 for itself. */
-const escape = '\uE000'
+const mark = '\uE000'
 
 /**
  * Headers as a jsonb text. Postgres takes no NUL and no half of a surrogate pair there, and a station may send either
@@ -10,19 +10,19 @@ const escape = '\uE000'
 export function encodeHeaders(headers: Headers): string {
   const text = JSON.stringify(headers)
   // NUL and halves reach a JSON text only as \u.
-  if (!text.includes('\\u') && !text.includes(escape)) return text
+  if (!text.includes('\\u') && !text.includes(mark)) return text
   return JSON.stringify(
     mapHeaders(headers, (part) =>
-      Buffer.from(part).toString().replaceAll(escape, `${escape}1`).replaceAll('\0', `${escape}0`),
+      Buffer.from(part).toString().replaceAll(mark, `${mark}1`).replaceAll('\0', `${mark}0`),
     ),
   )
 }
 
 /** @param stored the parsed jsonb */
 export function decodeHeaders(stored: Headers): Headers {
-  const isEscaped = Object.entries(stored).some(([name, value]) => name.includes(escape) || value.includes(escape))
+  const isEscaped = Object.entries(stored).some(([name, value]) => name.includes(mark) || value.includes(mark))
   if (!isEscaped) return stored
-  return mapHeaders(stored, (part) => part.replaceAll(`${escape}0`, '\0').replaceAll(`${escape}1`, escape))
+  return mapHeaders(stored, (part) => part.replaceAll(`${mark}0`, '\0').replaceAll(`${mark}1`, mark))
 }
 
 function mapHeaders(headers: Headers, map: (part: string) => string): Headers {
