@@ -13,8 +13,12 @@ export interface ApiPorts {
   }
   vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed'>
   commands: CommandIntake
-  /** Brings the record back to the service that refused it. @returns false when there is no such record */
-  replayDeadLetter: (id: string) => Promise<boolean>
+  /**
+   * Brings the record back to the service that refused it, through the outbox of the API.
+   * @param also statements of the same commit, the audit entry
+   * @returns false when there is no such record; nothing is committed then
+   */
+  replayDeadLetter: (id: string, also: readonly Sql[]) => Promise<boolean>
   log: Logger
   metrics: Registry
   /** What this process needs to do its work, by name; the database alone when not given. */

@@ -64,7 +64,11 @@ export async function startTestApi(
     },
     vault: new Vault('a test secret'),
     commands: fakeIntake,
-    replayDeadLetter: async (id) => replayed.push(id) > 0,
+    replayDeadLetter: async (id, also) => {
+      if ((await database.prisma.deadLetter.count({ where: { id } })) === 0) return false
+      await database.commit(also)
+      return replayed.push(id) > 0
+    },
     log: pino({ level: 'silent' }),
     metrics: new Registry(),
     ...options.ports,

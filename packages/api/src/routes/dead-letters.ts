@@ -2,10 +2,10 @@ import { redactFrame } from '@busbar/ocpp'
 import type { DeadLetter as DeadLetterRow } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../app.js'
-import { audited } from '../audit.js'
+import { audited, auditStatement } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
-import { found, notFound } from '../problems.js'
+import { notFound } from '../problems.js'
 import { booleanQuery, idParams, nullableTime, protocol, stationId, time, toNullableTime, toTime } from '../schemas.js'
 import { toText } from './journal.js'
 
@@ -35,7 +35,7 @@ const listQuery = pageQuery.extend({
 const tags = ['Dead letters']
 
 /** Records a service could not decide: kept as they came, for a second try. */
-export function deadLetterRoutes(app: Api, { database: { prisma }, replayDeadLetter }: RouteContext): void {
+export function deadLetterRoutes(app: Api, { database: { prisma }, replayDeadLetter, pokeOutbox }: RouteContext): void {
   app.get(
     '/v1/dead-letters',
     {
@@ -79,10 +79,9 @@ export function deadLetterRoutes(app: Api, { database: { prisma }, replayDeadLet
     },
     async (request, reply) => {
       const { id } = request.params
-      found(await prisma.deadLetter.findUnique({ where: { id }, select: { id: true } }), 'dead letter')
-      // Before: the log takes no part in a dbTransaction, and a replay that nobody asked for is worse than one too few.
-      await prisma.auditEntry.create({ data: audited(callerOf(request), 'dead-letter.replay', id) })
-      if (!(await replayDeadLetter(id))) throw notFound('dead letter')
+      const audit = auditStatement(audited(callerOf(request), 'dead-letter.replay', id))
+      if (!(await replayDeadLetter(id, [audit]))) throw notFound('dead letter')
+      pokeOutbox()
       return reply.code(202).send(undefined)
     },
   )
