@@ -2,7 +2,7 @@
  * Makes `src/generated/` from the OCA's JSON schemas: per version one module of types and one of validators that needs
  * no ajv at run time. Nothing of it is committed: the schemas' licence (CC BY-ND 4.0) forbids passing on altered copies.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { _, Ajv } from 'ajv'
@@ -19,7 +19,6 @@ const versions = [
   { name: 'v21', schemas: await import('typed-ocpp/dist/ocpp21/schemas.js') },
 ]
 
-await rm(generatedFolder, { recursive: true, force: true })
 await mkdir(generatedFolder, { recursive: true })
 await Promise.all(versions.map(generateVersion))
 

@@ -37,7 +37,9 @@ describe('codes', () => {
 
   test('a violation says where it is', () => {
     const [violation] = validate('ocpp1.6', 'StatusNotification', 'request', { ...status16, status: 'Foo' }, 'inbound')
-    expect(violation).toMatchObject({ path: '/status' })
+    expect(violation).toMatchObject({ path: '/status', message: expect.stringContaining('Available,Preparing') })
+    const [extra] = validate('ocpp1.6', 'Heartbeat', 'request', { [`foo${'o'.repeat(1000)}`]: 1 }, 'inbound')
+    expect(extra?.message).toMatch(/additional properties: fo{99}$/)
   })
 
   test('members of Object are no actions', () => {

@@ -49,9 +49,14 @@ const codes: Record<string, RpcErrorCode> = {
   type: 'TypeConstraintViolation',
 }
 
+/** The name of an extra property is the sender's, so as long as they like. */
+const maxDetailLength = 100
+
 function toViolation(error: SchemaError): Violation {
-  const { instancePath: path, keyword, message = keyword } = error
+  const { instancePath: path, keyword, params, message = keyword } = error
   // A payload that is no object at all is malformed, not a field of the wrong type.
   const code = path === '' && keyword === 'type' ? 'FormatViolation' : (codes[keyword] ?? 'PropertyConstraintViolation')
-  return { code, path, message: `${path || 'payload'} ${message}` }
+  const named = params.additionalProperty ?? params.allowedValues
+  const detail = named === undefined ? '' : `: ${String(named).slice(0, maxDetailLength)}`
+  return { code, path, message: `${path || 'payload'} ${message}${detail}` }
 }
