@@ -115,7 +115,10 @@ function mergeInto(command: Command, { kind, response, error }: CallOutcome): Co
   const answered = { ...command, error: error ?? command.error }
   if (kind !== 'result' || !response || !command.protocol) return answered
   if (command.calls.length === 1) return { ...answered, response }
-  return { ...answered, response: mergeAnswers(command.protocol, command.action, answeredParts(command)).response }
+  const parts = answeredParts(command)
+  // An answer that breaks its schema stands in its call alone.
+  if (parts.length === 0) return answered
+  return { ...answered, response: mergeAnswers(command.protocol, command.action, parts).response }
 }
 
 function answeredParts(command: Command) {

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { concludePassword, proposePassword } from './password.js'
+import { outcome, vault } from './testing.js'
+
+const password = '0011223344556677889900112233445566778899'
+const hash = vault.hashPassword(password)
+const payload16 = { key: 'authorizationKey', value: vault.seal(password) }
+const variable = { component: { name: 'SecurityCtrlr' }, variable: { name: 'BasicAuthPassword' } }
+const payload201 = {
+  setVariableData: [
+    { component: { name: 'OCPPCommCtrlr' }, variable: { name: 'HeartbeatInterval' }, attributeValue: '60' },
+    { ...variable, attributeValue: vault.seal(password) },
+  ],
+}
+
+test('a new password opens the door before the station knows it', () => {
+  const expected = { kind: 'propose', stationId: 'CP-1', hash }
+  expect(proposePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, vault)).toEqual(expected)
+  expect(proposePassword('CP-1', 'ocpp2.0.1', 'SetVariables', payload201, vault)).toEqual(expected)
+})
+
+test('other commands change no password', () => {
+  const other = { key: 'HeartbeatInterval', value: '60' }
+  expect(proposePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', other, vault)).toBeNull()
+  expect(
+    concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', other, outcome({ kind: 'error' }), vault),
+  ).toBeNull()
+})
+
+test.each([
+  ['Accepted', 'confirm'],
+  ['Rejected', 'discard'],
+  ['NotSupported', 'discard'],
+  ['RebootRequired', undefined],
+])('1.6: answered with %s: %s', (status, kind) => {
+  const answer = outcome({ verdict: 'accepted', response: { status } })
+  const change = concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, answer, vault)
+  expect(change?.kind).toBe(kind)
+})
+
+test('2.0.1: the result of that variable counts, not that of its neighbours', () => {
+  const setVariableResult = [
+    { component: { name: 'OCPPCommCtrlr' }, variable: { name: 'HeartbeatInterval' }, attributeStatus: 'Rejected' },
+    { ...variable, attributeStatus: 'Accepted' },
+  ]
+  const answer = outcome({ verdict: 'rejected', response: { setVariableResult } })
+  expect(concludePassword('CP-1', 'ocpp2.0.1', 'SetVariables', payload201, answer, vault)).toMatchObject({
+    kind: 'confirm',
+    hash,
+  })
+})
+
+test.each([
+  ['error', 'discard'],
+  ['unsent', 'discard'],
+  ['expired', 'discard'],
+  ['timeout', undefined],
+  ['lost', undefined],
+  ['undeliverable', undefined],
+] as const)('after "%s": %s', (kind, expected) => {
+  const change = concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, outcome({ kind }), vault)
+  expect(change?.kind).toBe(expected)
+})
+
+test('an answer nobody understands leaves both passwords valid', () => {
+  const broken = outcome({ response: { status: 7 }, error: { code: 'TypeConstraintViolation', description: '' } })
+  expect(concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, broken, vault)).toBeNull()
+})
