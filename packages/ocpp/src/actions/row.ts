@@ -35,9 +35,8 @@ export interface ActionRow {
   /** What may be answered when no decision came in time, because it costs the driver nothing. */
   safeAnswer?: (payload: Payload, context: SafeAnswerContext) => Payload
   /**
-   * Reads a billing action tolerantly; to be asked when its payload does not fit the schema. `missing`: the fields
-   * without which the call is refused; `violations`: all that was found wrong, the reasons for `missing` first. None of
-   * either: what the schema refused, such as an extra property, is of no account to the bill.
+   * Reads a billing action tolerantly. `missing`: the fields without which the call is refused; `violations`: all that
+   * was found wrong, the reasons for `missing` first. Tolerated too is what only the schema finds, like an extra property.
    */
   billing?: (payload: unknown) => { missing: string[]; violations: Violation[] }
   /** Where secrets stand; grammar in secrets.ts. */
