@@ -1,3 +1,10 @@
+export {
+  type CommandIntake,
+  createCommandIntake,
+  createCommandsService,
+  type Intake,
+  type IntakeRequest,
+} from './commands/index.js'
 export { createJournalService } from './journal/service.js'
 export { replayDeadLetter } from './pipeline/dead-letter.js'
 export { startDueJobs } from './pipeline/due-jobs.js'
@@ -17,3 +24,4 @@ export type {
 } from './pipeline/service.js'
 export { startLeaseWatch } from './stations/lease-watch.js'
 export { createStationsService } from './stations/service.js'
+export { createTransactionsService } from './transactions/service.js'
