@@ -111,8 +111,18 @@ describe('errors by what the caller does with them', () => {
     await database.close()
   })
 
+  test('what Prisma wraps is sorted alike', async () => {
+    const fail = (text: string) => store.database.prisma.$queryRawUnsafe(text).catch(toStoreError)
+
+    expect(await fail('SELECT pg_terminate_backend(pg_backend_pid())::text')).toBeInstanceOf(UnavailableError)
+    expect(await fail('SELECT 1 / 0')).toMatchObject({ name: 'DataError', code: '22012' })
+    const site = { id: newId(), name: 'Depot' }
+    await store.database.prisma.site.create({ data: site })
+    expect(await store.database.prisma.site.create({ data: site }).catch(toStoreError)).toMatchObject({ code: '23505' })
+  })
+
   test('a deadlock and no free slot are UnavailableError', () => {
-    for (const code of ['40P01', '40001', '53300', '57P03', '08006']) {
+    for (const code of ['40P01', '40001', '53300', '57P03', '08006', 'ECONNRESET', 'EPIPE', 'P1001']) {
       expect(toStoreError(Object.assign(new Error('x'), { code }))).toBeInstanceOf(UnavailableError)
     }
   })

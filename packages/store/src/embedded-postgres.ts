@@ -79,7 +79,7 @@ export async function startEmbeddedPostgres(config: EmbeddedPostgresConfig, log:
   ])
   const owner = await takeOwnership(server, port)
   if (!owner) throw inUse(server)
-  owner.on('error', (error) => log.error({ error }, 'embedded Postgres is gone'))
+  owner.on('error', (err) => log.error({ err }, 'embedded Postgres is gone'))
   let stopped: Promise<void> | undefined
   return {
     url: urlOf(server, port),

@@ -36,16 +36,32 @@ const connectionLost =
 /** Prisma's own codes for the same: not reachable, timed out, closed, no connection free, lost a race. */
 const prismaPassing = /^P(1001|1002|1008|1017|2024|2028|2034|2037)$/
 
+/** Of the adapter, which wraps a lost socket. */
+const adapterPassing = /^(DatabaseNotReachable|ConnectionClosed|SocketTimeout)$/
+
 /**
  * Sorts an error of pg or Prisma by what the caller does with it.
  * @returns UnavailableError, DataError or OffsetConflictError with the cause kept; any other error as it came: a bug
  */
 export function toStoreError(cause: unknown): unknown {
-  if (!(cause instanceof Error)) return cause
-  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  if (!(cause instanceof Error) || cause instanceof UnavailableError) return cause
+  const wrapped = adapterCause(cause)
+  const code = wrapped?.originalCode ?? ('code' in cause && typeof cause.code === 'string' ? cause.code : '')
   if (code === offsetConflict) return new OffsetConflictError(cause.message, { cause })
   if (/^2[23]...$/.test(code)) return new DataError(code, cause.message, { cause })
-  const lost = code === '' || !/^[0-9A-Z]{5}$/.test(code) ? connectionLost.test(`${code} ${cause.message}`) : false
-  if (passing.test(code) || prismaPassing.test(code) || lost) return new UnavailableError(cause.message, { cause })
-  return cause
+  // A code of five says it all (EPIPE apart); a lost socket often has none.
+  const named = /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code)
+  const unavailable =
+    passing.test(code) ||
+    prismaPassing.test(code) ||
+    adapterPassing.test(wrapped?.kind ?? '') ||
+    (!named && connectionLost.test(`${code} ${cause.message}`))
+  return unavailable ? new UnavailableError(cause.message || code, { cause }) : cause
+}
+
+/** Prisma keeps what the driver said, SQLSTATE included, inside `meta`. */
+function adapterCause(error: Error): { kind?: string; originalCode?: string } | undefined {
+  if (!('meta' in error)) return undefined
+  const meta = error.meta as { driverAdapterError?: { cause?: { kind?: string; originalCode?: string } } } | undefined
+  return meta?.driverAdapterError?.cause
 }

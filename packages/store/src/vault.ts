@@ -74,7 +74,7 @@ export class Vault {
 
   /**
    * Compares in constant time. A 1.6 AuthorizationKey is configured in hex and sent as bytes by some stations and as
-   * hex by others, so both count as the same password (OCPP 1.6 security whitepaper §2.2 ).
+   * hex by others, so both count as the same password (OCPP-J 1.6 §6.2).
    * @param hash of either kind; an unknown kind verifies nothing
    */
   async verifyPassword(password: Buffer, hash: string): Promise<boolean> {
