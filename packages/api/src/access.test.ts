@@ -11,6 +11,7 @@ const matrix = endpoints.flatMap((each) => roles.map((role) => ({ ...each, role 
 
 interface OpenApi {
   openapi: string
+  components: { schemas: object }
   paths: Record<string, Record<string, Operation>>
 }
 interface Operation {
@@ -74,6 +75,13 @@ describe('the OpenAPI document', () => {
 
     expect(document.openapi).toBe('3.1.0')
     expect(described.filter((each) => each.includes(' /v1/')).sort()).toEqual(Object.keys(access).sort())
+  })
+
+  test('names each schema once, and no bounds that nobody set', () => {
+    const text = JSON.stringify(document)
+
+    for (const name of Object.keys(document.components.schemas)) expect(text).toContain(`#/components/schemas/${name}"`)
+    expect(text).not.toContain(String(Number.MAX_SAFE_INTEGER))
   })
 
   test.each(endpoints)('describes $endpoint: summary, roles, key, answer and problems', ({ method, url, allowed }) => {

@@ -57,3 +57,22 @@ function draftKey({ name, role, expiresAt = null, actor = 'console' }: ApiKeyDra
   )
   return { created, statements: [insert, audit] }
 }
+
+/**
+ * The key opens nothing any more, here at once and on other processes within seconds.
+ * @returns false when no key in force has this id
+ * @throws UnavailableError
+ */
+export async function revokeApiKey(
+  database: Database,
+  { id, actor = 'console' }: { id: string; actor?: string },
+): Promise<boolean> {
+  const revoked = await database.query({
+    text: `
+      WITH revoked AS (UPDATE api_key SET revoked_at = now() WHERE id = $3 AND revoked_at IS NULL RETURNING name)
+      INSERT INTO audit_entry (actor, action, target_type, target_id, details)
+      SELECT $2, 'api-key.revoke', 'api-key', $1, jsonb_build_object('name', name) FROM revoked RETURNING id`,
+    values: [id, actor, id],
+  })
+  return revoked.length === 1
+}

@@ -1,7 +1,7 @@
-import swagger from '@fastify/swagger'
+import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { RouteOptions } from 'fastify'
-import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { access, isPublic } from './access.js'
 import type { Api } from './app.js'
 import { Problem, problemType } from './problems.js'
@@ -18,6 +18,8 @@ const problemDescriptions: Readonly<Record<number, string>> = {
   500: 'A fault of ours',
   503: 'The database or the message path cannot be reached now',
 }
+
+type ZodToJsonConfig = NonNullable<NonNullable<Parameters<typeof createJsonSchemaTransform>[0]>['zodToJsonConfig']>
 
 const ofAll = [400, 401, 403, 429, 500, 503]
 
@@ -46,6 +48,20 @@ function problemResponse(status: number) {
   return { description: problemDescriptions[status], content: { [problemType]: { schema: Problem } } }
 }
 
+const zodToJsonConfig: ZodToJsonConfig = {
+  // Every integer would carry the bounds of JavaScript.
+  override: ({ jsonSchema }) => {
+    if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+    if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
+  },
+}
+
+/** Our named schemas are answers; the library names each a second time as an input that nothing refers to. */
+function withoutInputs<Document extends ReturnType<SwaggerTransformObject>>(document: Document): Document {
+  const schemas = Object.entries(document.components?.schemas ?? {}).filter(([name]) => !name.endsWith('Input'))
+  return { ...document, components: { ...document.components, schemas: Object.fromEntries(schemas) } }
+}
+
 /** The document at /docs/json, the reader at /docs. */
 export async function registerOpenApi(app: Api): Promise<void> {
   await app.register(swagger, {
@@ -61,8 +77,8 @@ export async function registerOpenApi(app: Api): Promise<void> {
         securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' } },
       },
     },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transform: createJsonSchemaTransform({ zodToJsonConfig }),
+    transformObject: (document) => withoutInputs(createJsonSchemaTransformObject({ zodToJsonConfig })(document)),
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',

@@ -1,11 +1,12 @@
 import type { ApiKey as ApiKeyRow } from '@busbar/store'
 import { z } from 'zod'
 import { roles } from '../access.js'
-import { createApiKey } from '../api-keys.js'
+import { createApiKey, revokeApiKey } from '../api-keys.js'
 import type { Api, RouteContext } from '../app.js'
-import { actorOf, audited } from '../audit.js'
+import { actorOf } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
+import { notFound } from '../problems.js'
 import { idParams, nullableTime, text, time, timeInput, toNullableTime, toTime } from '../schemas.js'
 
 const ApiKey = z
@@ -70,10 +71,7 @@ export function apiKeyRoutes(app: Api, { database, keys }: RouteContext): void {
     },
     async (request, reply) => {
       const { id } = request.params
-      await prisma.$transaction([
-        prisma.apiKey.update({ where: { id, revokedAt: null }, data: { revokedAt: new Date() } }),
-        prisma.auditEntry.create({ data: audited(callerOf(request), 'api-key.revoke', id) }),
-      ])
+      if (!(await revokeApiKey(database, { id, actor: actorOf(callerOf(request)) }))) throw notFound('API key in force')
       keys.forgetAll()
       return reply.code(204).send(undefined)
     },
