@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { pause } from './retry.js'
 import { VirtualStation, type VirtualStationOptions } from './virtual-station.js'
 
@@ -31,6 +32,8 @@ export interface SimulationSummary {
 /** Runs stations until stopped. They start spread over two seconds and charge out of step. */
 export function simulate(options: SimulateOptions) {
   const life = new AbortController()
+  // Every station waits on it.
+  setMaxListeners(0, life.signal)
   const stations = options.stations.map(
     ({ id, protocol, password }) =>
       new VirtualStation({ id, protocol, urls: options.urls, ...(password === undefined ? {} : { password }) }),
