@@ -1,5 +1,5 @@
 import type { LogRecord } from '@busbar/backbone'
-import { UnavailableError } from '@busbar/store'
+import { OffsetConflictError, UnavailableError } from '@busbar/store'
 import { expect, test } from 'vitest'
 import { runService } from './run-service.js'
 import { answer, type Decision, type Service } from './service.js'
@@ -128,6 +128,27 @@ test('rows an earlier owner left behind are sent when a partition is assigned', 
   ports.consumed?.onAssigned?.([3, 4])
 
   expect(ports.flushed).toEqual([['stations:3', 'stations:4']])
+})
+
+test('rows of a commit that ended without a word are sent once Postgres answers again', async () => {
+  let say: unknown = new UnavailableError('connection lost during COMMIT')
+  const ports = fakePorts({
+    onCommit: () => {
+      if (say) throw say
+    },
+  })
+  await runService(service({}), ports)
+  ports.consumed?.onAssigned?.([0])
+  ports.flushed.length = 0
+  const batch = { records: [loggedCall('BootNotification', {})], advance: { text: 'ADVANCE', values: [] } }
+  await expect(ports.consumed?.onBatch(batch)).rejects.toThrow(UnavailableError)
+  expect(ports.flushed).toEqual([])
+
+  // The commit had gone through: the offsets are not where the redo expects them.
+  say = new OffsetConflictError('moved')
+  await expect(ports.consumed?.onBatch(batch)).rejects.toThrow(OffsetConflictError)
+
+  expect(ports.flushed).toEqual([['stations:0']])
 })
 
 test('what a station calls its action never becomes a label', async () => {

@@ -1,6 +1,7 @@
 import { type ChannelMessage, type Headers, stationChannel, verdictChannel } from '@busbar/backbone'
 import { findAction } from '@busbar/ocpp'
 import { type AppliedBatch, applyBatch, type Tools } from './apply-batch.js'
+import { Leftovers } from './leftovers.js'
 import { serviceMetrics } from './metrics.js'
 import { outboxSource } from './outgoing.js'
 import type { Decision, InboundRecord, Ports, Service } from './service.js'
@@ -21,16 +22,18 @@ export async function runService<State>(service: Service<State>, ports: Ports): 
     sender: { service: service.name, logId: backbone.log.id, topics: backbone.topics },
     metrics: serviceMetrics(ports.metrics),
   }
+  const leftovers = new Leftovers(service.name, backbone.outbox)
   return backbone.log.consume({
     service: service.name,
     topics: service.topics(backbone.topics),
     onBatch: async (batch) => {
       tools.metrics.batchRecords.observe({ service: service.name }, batch.records.length)
-      await follow(await applyBatch(batch, service, tools), service, tools)
+      await leftovers.watch(batch, async () => {
+        await follow(await applyBatch(batch, service, tools), service, tools)
+      })
     },
-    // A worker that died may have left committed rows behind; they go before anything newer of their partition.
-    onAssigned: (partitions) =>
-      backbone.outbox.flush(partitions.map((partition) => outboxSource(service.name, partition))),
+    onAssigned: (partitions) => leftovers.assigned(partitions),
+    onRevoked: (partitions) => leftovers.revoked(partitions),
   })
 }
 

@@ -1,5 +1,6 @@
 import { type Protocol, parseTimestamp } from '@busbar/ocpp'
 import type { DecisionContext, EventDraft } from '../pipeline/service.js'
+import { isStorableNumber } from './device-model.js'
 import type { ConnectorRow, StationsState } from './state.js'
 
 /** A connector in our own model: EVSE 0, connector 0 is the station; connector 0 of another EVSE that EVSE as a whole. */
@@ -27,7 +28,6 @@ export interface ReportedStatus {
 
 /** A station that invents connectors must not fill the table. */
 const maxConnectors = 500
-const maxNumber = 2_147_483_647
 
 /** 1.6 connector n is EVSE n, connector 1; 0 is the station. */
 export function address16(connectorId: number): WireAddress {
@@ -97,7 +97,7 @@ function findOrAdd(
   return connector
 }
 
-const isNumber = (value: number) => Number.isInteger(value) && value >= 0 && value <= maxNumber
+const isNumber = (value: number) => isStorableNumber(value) && value >= 0
 
 /** 2.1 addresses connectors as 2.0.1 does: an update to it finds them all. */
 const wireVersion = (protocol: Protocol) => (protocol === 'ocpp1.6' ? 'ocpp1.6' : 'ocpp2.0.1')

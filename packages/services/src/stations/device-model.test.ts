@@ -116,6 +116,25 @@ test('names are compared folded, kept as sent, with EVSE, connector, instances a
   expect(rows[2]).toMatchObject({ variable: 'MAXCURRENT', value: '11', evseNumber: -1, connectorNumber: -1 })
 })
 
+test('numbers beyond 32 bits cost nothing but their own rows', () => {
+  const state = stationsState()
+
+  expect(report(state, { requestId: 3_000_000_000, reportData: [variable('A')] })).toEqual({ answer: { result: {} } })
+  report(state, { reportData: [variable('B', { value: '1' }, { name: 'EVSE', evse: { id: 2 ** 40 } }), variable('C')] })
+
+  expect(values(state)).toEqual({ c: '1' })
+})
+
+test('a requestId that is used again starts a new report', () => {
+  const state = stationsState()
+  report(state, { seqNo: 0, tbc: true, reportData: [variable('A', { value: 'old' })] })
+
+  report(state, { seqNo: 0, tbc: true, reportData: [variable('A', { value: 'new' })] })
+  report(state, { seqNo: 1, reportData: [] })
+
+  expect(values(state)).toEqual({ a: 'new' })
+})
+
 test('a password that a station reports is not kept', () => {
   const state = stationsState()
 

@@ -13,7 +13,7 @@ export function saveStations(state: StationsState): Sql[] {
     ...write(state.newAddresses, statements.insertAddresses),
     ...write(state.changedVariables.values(), statements.upsertVariables),
     ...write(state.finishedReports.values(), statements.deleteParts),
-    ...write(state.newParts, statements.insertParts),
+    ...write(state.newParts, statements.upsertParts),
     ...(lastPartAt
       ? [statements.deleteOldParts([...new Set(reporting.map((part) => part.stationId))], lastPartAt)]
       : []),

@@ -188,8 +188,12 @@ export class StationsState {
     return this.#partsOf(stationId, requestId)
   }
 
+  /** A part that comes again takes the place of the first: a number may have been used for another report since. */
   addPart(row: ReportPartRow): void {
-    this.#partsOf(row.stationId, row.requestId).set(row.seqNo, row)
+    const parts = this.#partsOf(row.stationId, row.requestId)
+    const before = parts.get(row.seqNo)
+    if (before) this.newParts.delete(before)
+    parts.set(row.seqNo, row)
     this.newParts.add(row)
   }
 

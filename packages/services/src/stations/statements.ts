@@ -86,7 +86,7 @@ export const insertAddresses = insertInto('protocol_address', {
   connectorId: 'uuid',
 })
 
-export const insertParts = insertInto(
+export const upsertParts = upsertInto(
   'report_part',
   {
     stationId: 'text',
@@ -96,7 +96,7 @@ export const insertParts = insertInto(
     reportData: 'jsonb',
     receivedAt: 'timestamptz',
   },
-  'ON CONFLICT DO NOTHING',
+  ['stationId', 'requestId', 'seqNo'],
 )
 
 export const deleteParts = deleteFrom('report_part', { stationId: 'text', requestId: 'int4' })

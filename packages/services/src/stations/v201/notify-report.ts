@@ -1,11 +1,12 @@
 import type { v201 } from '@busbar/ocpp'
 import { answer, type Decide } from '../../pipeline/service.js'
-import { completeParts, safeReportData, toVariables } from '../device-model.js'
+import { completeParts, isStorableNumber, safeReportData, toVariables } from '../device-model.js'
 import type { StationsState } from '../state.js'
 
 /**
  * Collects the parts of a report, in any order and over any number of batches, and brings them into the device model
- * only when all are there: a report that broke off changes nothing. A part that comes again is ignored.
+ * only when all are there: a report that broke off changes nothing. A part may come again. Numbers beyond 32 bits are of
+ * no report of ours and are passed over.
  *
  * The commands service learns of the end by a `follow-up` record on its lane, {type: 'report', requestId, complete}.
  * @see OCPP 2.0.1 part 2 B07, B08, §1.40
@@ -16,16 +17,15 @@ export const notifyReport: Decide<v201.NotifyReportRequest, v201.NotifyReportRes
   { station, record, topics },
 ) => {
   const { requestId, seqNo } = request
-  if (!state.partsOf(station.id, requestId).has(seqNo)) {
-    state.addPart({
-      stationId: station.id,
-      requestId,
-      seqNo,
-      toBeContinued: request.tbc ?? false,
-      reportData: safeReportData(request),
-      receivedAt: record.receivedAt,
-    })
-  }
+  if (!isStorableNumber(requestId) || !isStorableNumber(seqNo)) return answer({})
+  state.addPart({
+    stationId: station.id,
+    requestId,
+    seqNo,
+    toBeContinued: request.tbc ?? false,
+    reportData: safeReportData(request),
+    receivedAt: record.receivedAt,
+  })
   const parts = completeParts(state.partsOf(station.id, requestId))
   if (!parts) return answer({})
 
