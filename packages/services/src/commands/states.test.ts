@@ -229,4 +229,4 @@ test('whatever comes, in whatever order and however often: one verdict, and each
     ),
     { numRuns: Number(process.env.PROPERTY_RUNS ?? 2_000) },
   )
-})
+}, 300_000)
