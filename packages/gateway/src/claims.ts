@@ -1,0 +1,148 @@
+import { type ChannelMessage, leaseMs, type Ownership, type StationChannels, stationChannel } from '@busbar/backbone'
+import { UnavailableError } from '@busbar/store'
+import type { Logger } from 'pino'
+import type { Claim, Connection } from './connection/connection.js'
+
+/** A connection's place on the station's channel. */
+export interface Seat {
+  claim: Claim
+  /** Hands over what came so far and whatever comes. */
+  attach(connection: Connection): void
+  leave(): Promise<void>
+}
+
+export interface ClaimsPorts {
+  gatewayId: string
+  ownership: Ownership
+  channels: StationChannels
+  logger: Logger
+}
+
+/** Registered again at most so many per tick, when Redis or this process was away. */
+const perTick = 50
+
+/**
+ * Which stations this gateway owns. One lease for the gateway, one epoch per connection. Whoever loses the lease owns
+ * nothing: its connections are registered again, each once its socket has shown that it lives, because registering takes
+ * the station from whoever has it.
+ */
+export class Claims {
+  readonly #ports: ClaimsPorts
+  readonly #connections: ReadonlySet<Connection>
+  readonly #unowned = new Set<Connection>()
+  /** Milliseconds, monotonic. */
+  #renewedAt = -Infinity
+  #disownedAt = 0
+  #renewal: NodeJS.Timeout | undefined
+  #isReclaiming = false
+
+  constructor(ports: ClaimsPorts, connections: ReadonlySet<Connection>) {
+    this.#ports = ports
+    this.#connections = connections
+  }
+
+  get isFresh(): boolean {
+    return performance.now() - this.#renewedAt < leaseMs
+  }
+
+  async start(everyMs: number): Promise<void> {
+    await this.#renew()
+    this.#renewal = setInterval(() => void this.#renew(), everyMs)
+  }
+
+  /** After this the gateway owns nothing. */
+  async stop(): Promise<void> {
+    clearInterval(this.#renewal)
+    await this.#unlessAway(this.#ports.ownership.releaseGateway(this.#ports.gatewayId))
+  }
+
+  /** Listens for the station and takes it over. Redis away: the clock is the epoch, and commands find nobody. */
+  async take(stationId: string, connectionId: string): Promise<Seat> {
+    const { channels, ownership, gatewayId } = this.#ports
+    const early: ChannelMessage[] = []
+    let deliver: (message: ChannelMessage) => void = (message) => early.push(message)
+    const unsubscribe = await channels.subscribe(stationChannel(stationId), (message) => deliver(message))
+    let claim: Claim
+    try {
+      claim = { ...(await ownership.register(stationId, connectionId, gatewayId)), isOwner: true }
+    } catch (cause) {
+      if (!(cause instanceof UnavailableError)) {
+        await unsubscribe()
+        throw cause
+      }
+      claim = { epoch: Date.now() * 1000, isOwner: false }
+    }
+    return {
+      claim,
+      attach: (connection) => {
+        if (!claim.isOwner) this.#unowned.add(connection)
+        deliver = (message) => connection.deliver(message)
+        for (const message of early.splice(0)) connection.deliver(message)
+      },
+      leave: unsubscribe,
+    }
+  }
+
+  /** The connection is gone, the station may have a newer one. */
+  async giveBack({ stationId, epoch, isOwner }: { stationId: string } & Claim): Promise<void> {
+    if (isOwner) await this.#unlessAway(this.#ports.ownership.unregister(stationId, epoch))
+  }
+
+  forget(connection: Connection): void {
+    this.#unowned.delete(connection)
+  }
+
+  /** Notices a lost lease, and registers again what is not owned. */
+  tick(now: number): void {
+    if (!this.isFresh) {
+      if (this.#disownedAt < this.#renewedAt) this.#disown(now)
+      return
+    }
+    if (this.#unowned.size > 0 && !this.#isReclaiming) void this.#reclaim()
+  }
+
+  #disown(now: number): void {
+    this.#disownedAt = now
+    this.#ports.logger.warn({ connections: this.#connections.size }, 'the lease was lost')
+    for (const connection of this.#connections) {
+      connection.disowned()
+      connection.ping(now)
+      this.#unowned.add(connection)
+    }
+  }
+
+  async #reclaim(): Promise<void> {
+    this.#isReclaiming = true
+    const living = [...this.#unowned].filter((connection) => connection.lastSeenAt > this.#disownedAt)
+    await Promise.all(living.slice(0, perTick).map((connection) => this.#register(connection)))
+    this.#isReclaiming = false
+  }
+
+  async #register(connection: Connection): Promise<void> {
+    const { ownership, gatewayId } = this.#ports
+    const stationId = connection.station.id
+    const registered = await this.#unlessAway(ownership.register(stationId, connection.id, gatewayId))
+    if (!registered) return
+    // It may have closed meanwhile.
+    if (this.#unowned.delete(connection)) connection.claimed(registered.epoch)
+    else await this.giveBack({ stationId, ...registered, isOwner: true })
+  }
+
+  async #renew(): Promise<void> {
+    const startedAt = performance.now()
+    const renewed = await this.#unlessAway(this.#ports.ownership.renewLease(this.#ports.gatewayId).then(() => true))
+    if (!renewed) return
+    // A lease that had lapsed is noticed before the new one counts.
+    this.tick(performance.now())
+    this.#renewedAt = startedAt
+  }
+
+  async #unlessAway<Result>(work: Promise<Result>): Promise<Result | null> {
+    try {
+      return await work
+    } catch (cause) {
+      if (!(cause instanceof UnavailableError)) this.#ports.logger.error({ cause }, 'the ownership failed')
+      return null
+    }
+  }
+}

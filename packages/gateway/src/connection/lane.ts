@@ -1,0 +1,37 @@
+import type { EventLog, OutgoingRecord } from '@busbar/backbone'
+
+/**
+ * The way of one connection's records into the log. Order: as appended, over all topics, because record n+1 leaves only
+ * once n is acknowledged. After a failure nothing more goes in: the station repeats what was not answered, and must not
+ * find a later message before it.
+ */
+export class Lane {
+  readonly #log: EventLog
+  #tail: Promise<unknown> = Promise.resolve()
+  #failure: unknown = null
+
+  constructor(log: EventLog) {
+    this.#log = log
+  }
+
+  /**
+   * Resolves when the log holds the record.
+   * @param linger nobody waits for a decision on it, so it may wait for company
+   * @throws UnavailableError when the log is away, or was for a record before this one
+   */
+  append(record: OutgoingRecord, linger: boolean): Promise<void> {
+    const appended = this.#tail.then(() => {
+      if (this.#failure !== null) throw this.#failure
+      return this.#log.append(record, { linger })
+    })
+    this.#tail = appended.catch((cause: unknown) => {
+      this.#failure = cause
+    })
+    return appended
+  }
+
+  /** Resolves once all that was appended is in, or failed. */
+  async settled(): Promise<void> {
+    await this.#tail
+  }
+}

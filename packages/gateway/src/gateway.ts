@@ -1,0 +1,236 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Backbone } from '@busbar/backbone'
+import { type Database, newId, type Vault } from '@busbar/store'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { ByteBudget } from './byte-budget.js'
+import { Claims } from './claims.js'
+import { type GatewayConfig, gatewayDefaults } from './config.js'
+import { Connection, type ConnectionPorts } from './connection/connection.js'
+import { openSocketServer, type StationSocket } from './connection/station-socket.js'
+import { drain, paceOf } from './drain.js'
+import { KeptRecords } from './kept-records.js'
+import { type Listener, listen, writeRefusal } from './listener.js'
+import { GatewayMetrics } from './metrics.js'
+import { Pulse } from './pulse.js'
+import { type RefusedAttempt, RefusedAttempts } from './refused.js'
+import { TrustedProxies } from './upgrade/address.js'
+import { TokenBucket } from './upgrade/admission.js'
+import { StationDirectory } from './upgrade/station-directory.js'
+import { Throttle } from './upgrade/throttle.js'
+import { type Admitted, admit, comeBackLater, type Refusal, type UpgradePorts } from './upgrade/upgrade.js'
+
+export interface GatewayPorts {
+  database: Database
+  backbone: Backbone
+  vault: Vault
+  log: Logger
+  metrics: Registry
+}
+
+export interface Gateway {
+  id: string
+  port: number
+  /** Takes stations. */
+  readonly ready: boolean
+  /** Callers turned away, the latest first. */
+  refused(): RefusedAttempt[]
+  /** Takes no station any more and closes all sockets, each after what is in flight at it. */
+  drain(options?: { paceMs?: number }): Promise<void>
+  /** Drains, and ends everything. */
+  stop(): Promise<void>
+}
+
+const headerBytes = { direct: 8 * 1024, behindProxy: 64 * 1024 }
+const roundMs = 5_000
+const housekeepingMs = 1_000
+
+type GatewayState = { kind: 'open' } | { kind: 'draining'; done: Promise<void> }
+
+/**
+ * Starts the WebSocket edge.
+ * @param settings what differs from `gatewayDefaults`
+ * @throws Error when the address cannot be taken or a proxy range is none
+ */
+export async function startGateway(settings: Partial<GatewayConfig>, ports: GatewayPorts): Promise<Gateway> {
+  const config: GatewayConfig = { ...gatewayDefaults, ...settings }
+  const { database, backbone, vault } = ports
+  const id = newId()
+  const logger = ports.log.child({ gateway: id })
+  const metrics = new GatewayMetrics(ports.metrics)
+  const proxies = new TrustedProxies(config.trustedProxies)
+  const kept = new KeptRecords(backbone.log, logger, metrics)
+  const refused = new RefusedAttempts()
+  const connections = new Set<Connection>()
+  const byStation = new Map<string, Connection>()
+  const closing = new Set<Promise<void>>()
+  const claims = new Claims(
+    { gatewayId: id, ownership: backbone.ownership, channels: backbone.channels, logger },
+    connections,
+  )
+  const upgradePorts: UpgradePorts = {
+    config,
+    directory: new StationDirectory(database, config.credentialsWithinMs),
+    vault,
+    throttle: new Throttle(config.failuresPerMinute),
+    bucket: new TokenBucket(config.upgradesPerSecond, config.upgradeBurst, performance.now()),
+    isLogAvailable: () => backbone.log.available,
+    now: () => performance.now(),
+  }
+  const connectionPorts: ConnectionPorts = {
+    gatewayId: id,
+    config,
+    log: backbone.log,
+    topics: backbone.topics,
+    vault,
+    logger,
+    metrics,
+    budget: new ByteBudget(config.maxBytesInHand),
+    kept,
+    busy: new Set(),
+    isLeaseFresh: () => claims.isFresh,
+  }
+  const sockets = openSocketServer(config, onClosed)
+  const leaving = new WeakMap<Connection, () => Promise<void>>()
+  let state: GatewayState = { kind: 'open' }
+  let keptHouseAt = 0
+
+  await claims.start(config.leaseRenewMs)
+  const beatEveryMs = Math.min(roundMs, (config.pingIntervalSeconds * 1000) / 6)
+  const pulse = new Pulse(config.tickMs, beatEveryMs, connectionPorts.busy, (now) => {
+    claims.tick(now)
+    if (now - keptHouseAt < housekeepingMs) return
+    keptHouseAt = now
+    metrics.flush()
+    kept.retry()
+  })
+  let listener: Listener
+  try {
+    const { direct, behindProxy } = headerBytes
+    const maxHeaderBytes = config.trustedProxies.length > 0 ? behindProxy : direct
+    listener = await listen({ ...config, maxHeaderBytes }, (request, socket, head) => {
+      upgrade(request, socket, head).catch((cause: unknown) => {
+        logger.error({ cause }, 'an upgrade failed')
+        refuse(socket, comeBackLater('store-away', ''), '')
+      })
+    })
+  } catch (cause) {
+    pulse.stop()
+    await claims.stop()
+    throw cause
+  }
+
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const remoteAddress = request.socket.remoteAddress
+    const isProxy = proxies.has(remoteAddress ?? '')
+    const forwardedFor = request.headers['x-forwarded-for']
+    const address = proxies.clientAddress(remoteAddress, Array.isArray(forwardedFor) ? forwardedFor[0] : forwardedFor)
+    if (state.kind === 'draining') return refuse(socket, comeBackLater('draining', ''), address)
+    if (!isProxy && sizeOf(request.rawHeaders) > headerBytes.direct) return writeRefusal(socket, 431)
+    const { method, headers, url: target = '' } = request
+    const result = await admit({ method, target, headers, address }, upgradePorts)
+    if ('status' in result) return refuse(socket, result, address)
+    if (!socket.destroyed) await open(result, request, socket, head)
+  }
+
+  async function open(admitted: Admitted, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { station, protocol } = admitted
+    const connectionId = newId()
+    const seat = await claims.take(station.id, connectionId)
+    const leave = async ({ epoch, isOwner } = seat.claim) => {
+      await seat.leave()
+      await claims.giveBack({ stationId: station.id, epoch, isOwner })
+    }
+    if (state.kind === 'draining' || socket.destroyed) {
+      await leave()
+      return refuse(socket, comeBackLater('draining', station.id), admitted.address)
+    }
+    const webSocket = sockets.upgrade(request, socket, head, protocol)
+    if (!webSocket) {
+      metrics.refusedUpgrade('handshake')
+      return await leave()
+    }
+    const connection = new Connection(connectionId, webSocket, admitted, seat.claim, connectionPorts)
+    webSocket.connection = connection
+    byStation.get(station.id)?.deliver({ kind: 'takeover', epoch: connection.epoch, connectionId })
+    byStation.set(station.id, connection)
+    connections.add(connection)
+    leaving.set(connection, () => leave(connection))
+    pulse.add(connection)
+    seat.attach(connection)
+    refused.delete(station.id)
+    metrics.upgrade(protocol)
+    metrics.connections.inc({ protocol })
+    for (const quirk of admitted.quirks) metrics.quirk(quirk)
+    logger.debug({ station: station.id, connection: connectionId, protocol }, 'a station connected')
+  }
+
+  function onClosed({ connection }: StationSocket, code: number, reason: string): void {
+    if (!connection) return
+    const stationId = connection.station.id
+    pulse.delete(connection)
+    claims.forget(connection)
+    connections.delete(connection)
+    if (byStation.get(stationId) === connection) byStation.delete(stationId)
+    metrics.connections.dec({ protocol: connection.protocol })
+    logger.debug({ station: stationId, connection: connection.id, code, reason }, 'a station disconnected')
+    const closed = Promise.all([connection.socketClosed(code, reason), leaving.get(connection)?.()]).then(
+      () => {},
+      (cause: unknown) => logger.error({ cause, station: stationId }, 'a close failed'),
+    )
+    closing.add(closed)
+    void closed.then(() => closing.delete(closed))
+  }
+
+  function refuse(socket: Duplex, refusal: Refusal, address: string): void {
+    metrics.refusedUpgrade(refusal.reason)
+    if (refusal.stationId !== '') refused.add(refusal.stationId, refusal.reason, address)
+    if (!socket.destroyed) writeRefusal(socket, refusal.status, refusal.headers)
+  }
+
+  function startDraining(paceMs?: number): Promise<void> {
+    if (state.kind === 'draining') return state.done
+    logger.info({ connections: connections.size }, 'the gateway is leaving')
+    const pace = paceMs ?? paceOf(connections.size, config.drainSeconds * 1000)
+    const done = drain(connections, { paceMs: pace, finishWithinMs: config.finishWithinMs })
+    state = { kind: 'draining', done }
+    return done
+  }
+
+  async function stop(): Promise<void> {
+    await startDraining()
+    const listenerClosed = listener.close()
+    // A station that does not answer our close does not keep the process.
+    const patience = performance.now() + stopWithinMs
+    while (connections.size > 0 && performance.now() < patience) await pause(10)
+    for (const connection of connections) connection.cut('stop')
+    while (connections.size > 0) await pause(10)
+    pulse.stop()
+    await Promise.race([Promise.all([...closing, listenerClosed]).then(() => kept.settled()), pause(stopWithinMs)])
+    await claims.stop()
+    metrics.flush()
+  }
+
+  let stopped: Promise<void> | null = null
+  return {
+    id,
+    port: listener.port,
+    get ready() {
+      return state.kind === 'open'
+    },
+    refused: () => refused.list(),
+    drain: ({ paceMs } = {}) => startDraining(paceMs),
+    stop: () => {
+      stopped ??= stop()
+      return stopped
+    },
+  }
+}
+
+const stopWithinMs = 2_000
+
+function sizeOf(rawHeaders: readonly string[]): number {
+  return rawHeaders.reduce((size, text) => size + text.length + 2, 0)
+}

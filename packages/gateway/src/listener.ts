@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+export interface Listener {
+  port: number
+  /** No new connections; upgraded sockets live on. */
+  close(): Promise<void>
+}
+
+export interface ListenerConfig {
+  host: string
+  port: number
+  /** Until the head of a request is complete: a slow caller holds no socket. */
+  headersTimeoutMs: number
+  maxHeaderBytes: number
+}
+
+export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+/**
+ * Plain HTTP that knows nothing but upgrades. A listener with TLS has the same shape.
+ * @throws Error when the address cannot be taken
+ */
+export async function listen(config: ListenerConfig, onUpgrade: OnUpgrade): Promise<Listener> {
+  const server = createServer({
+    maxHeaderSize: config.maxHeaderBytes,
+    headersTimeout: config.headersTimeoutMs,
+    requestTimeout: config.headersTimeoutMs,
+    connectionsCheckingInterval: 1_000,
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+  })
+  server.on('request', (_request, response) => {
+    response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' }).end()
+  })
+  server.on('upgrade', (request, socket, head) => {
+    // Until the WebSocket library takes it, nobody else hears the socket's errors.
+    socket.on('error', () => socket.destroy())
+    onUpgrade(request, socket, head)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    writeRefusal(socket, statusOf(error))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.port, config.host, 4_096, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeIdleConnections()
+      }),
+  }
+}
+
+/** Answers with nothing but the status, and ends the socket. */
+export function writeRefusal(socket: Duplex, status: number, headers: Record<string, string> = {}): void {
+  const reason = STATUS_CODES[status] ?? ''
+  const lines = Object.entries({
+    Connection: 'close',
+    'Content-Type': 'text/plain',
+    'Content-Length': String(reason.length),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${lines.join('')}\r\n${reason}`)
+  // A caller that does not close its side holds no socket.
+  socket.once('finish', () => socket.destroy())
+}
+
+function statusOf({ code }: NodeJS.ErrnoException): number {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+}

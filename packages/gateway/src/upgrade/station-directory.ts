@@ -1,0 +1,132 @@
+import type { Registration } from '@busbar/ocpp'
+import { type Database, sql, UnavailableError } from '@busbar/store'
+
+/** What the upgrade has to know of a station. */
+export interface StationRecord {
+  id: string
+  registrationPolicy: string
+  heartbeatIntervalSeconds: number
+  acceptWithoutBoot: boolean
+  securityProfile: number
+  protocols: string[]
+  protocolWithoutHeader: string | null
+  /** Tolerances and reactions switched on for this station, by name. */
+  switches: Record<string, unknown>
+  /** As last told to the station; null before its first boot. */
+  registration: Registration
+  /** Hashes of the passwords that open: one, or two while a change is open. */
+  secrets: { slot: string; hash: string }[]
+}
+
+type Row = StationRecord & { foldedId: string }
+
+const findStations = sql(`
+  SELECT station.id, folded_id AS "foldedId", registration_policy AS "registrationPolicy",
+         heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot",
+         security_profile AS "securityProfile", protocols, protocol_without_header AS "protocolWithoutHeader",
+         switches, registration,
+         coalesce((SELECT jsonb_agg(jsonb_build_object('slot', slot, 'hash', hash) ORDER BY slot)
+                   FROM station_secret WHERE station_secret.station_id = station.id), '[]') AS secrets
+  FROM station LEFT JOIN station_state ON station_state.station_id = station.id
+  WHERE folded_id = ANY($1)`)
+
+const insertDevStation = sql(`
+  INSERT INTO station (id, folded_id, registration_policy, security_profile, updated_at)
+  VALUES ($1, $2, 'accept', 0, now()) ON CONFLICT (id) DO NOTHING`)
+
+/** Statements per query; a storm of upgrades becomes few of them. */
+const maxBatch = 500
+const maxCached = 50_000
+
+interface Waiter {
+  foldedId: string
+  resolve: (rows: Row[]) => void
+  reject: (cause: unknown) => void
+}
+
+/**
+ * Stations as Postgres knows them at this moment. The upgrades of one event-loop turn, and those that come while a query
+ * runs, share the next query. What was read before serves only while Postgres gives no answer.
+ */
+export class StationDirectory {
+  readonly #database: Database
+  readonly #withinMs: number
+  readonly #cache = new Map<string, Row[]>()
+  #waiting: Waiter[] = []
+  #running = false
+
+  constructor(database: Database, withinMs: number) {
+    this.#database = database
+    this.#withinMs = withinMs
+  }
+
+  /**
+   * Exact match first, else the only one that differs in letter case.
+   * @throws UnavailableError when Postgres does not answer and this station was not read before
+   */
+  async find(id: string): Promise<StationRecord | null> {
+    const foldedId = id.toLowerCase()
+    const rows = await this.#read(foldedId)
+    return rows.find((row) => row.id === id) ?? (rows.length === 1 ? (rows[0] ?? null) : null)
+  }
+
+  /** Lets a development set-up take any station in: services know only what has a row. */
+  async addForDevelopment(id: string): Promise<StationRecord | null> {
+    await this.#database.query(insertDevStation(id, id.toLowerCase()))
+    return await this.find(id)
+  }
+
+  async #read(foldedId: string): Promise<Row[]> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new UnavailableError('Postgres did not answer in time')), this.#withinMs)
+    })
+    try {
+      const rows = await Promise.race([this.#query(foldedId), late])
+      this.#remember(foldedId, rows)
+      return rows
+    } catch (cause) {
+      const known = cause instanceof UnavailableError ? this.#cache.get(foldedId) : undefined
+      if (!known) throw cause
+      return known
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #query(foldedId: string): Promise<Row[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ foldedId, resolve, reject })
+      if (!this.#running) {
+        this.#running = true
+        setImmediate(() => void this.#run())
+      }
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, maxBatch)
+      try {
+        const found = new Map<string, Row[]>(batch.map(({ foldedId }) => [foldedId, []]))
+        const rows = await this.#database.query<Row>(findStations([...found.keys()]))
+        for (const row of rows) found.get(row.foldedId)?.push(row)
+        for (const waiter of batch) waiter.resolve(found.get(waiter.foldedId) ?? [])
+      } catch (cause) {
+        for (const waiter of batch) waiter.reject(cause)
+      }
+    }
+    this.#running = false
+  }
+
+  #remember(foldedId: string, rows: Row[]): void {
+    this.#cache.delete(foldedId)
+    if (rows.length === 0) return
+    this.#cache.set(foldedId, rows)
+    if (this.#cache.size <= maxCached) return
+    for (const oldest of this.#cache.keys()) {
+      this.#cache.delete(oldest)
+      return
+    }
+  }
+}
