@@ -66,13 +66,15 @@ test.each([
   ],
   ['ocpp2.0.1', 'missing field', '[2,"m5","StatusNotification",{}]', 'm5', 'OccurrenceConstraintViolation'],
   ['ocpp2.0.1', 'unknown action', '[2,"m6","FlyToTheMoon",{}]', 'm6', 'NotImplemented'],
-  ['ocpp2.0.1', 'broken JSON', '[2,"m7","Heartbeat",{', '-1', 'RpcFrameworkError'],
+  ['ocpp2.0.1', 'broken JSON', '[2,"m7","Heartbeat",{', 'm7', 'RpcFrameworkError'],
+  ['ocpp2.0.1', 'broken JSON without an id', '{', '-1', 'RpcFrameworkError'],
   ['ocpp2.0.1', 'unknown message type', '[9,"m8","Heartbeat",{}]', 'm8', 'MessageTypeNotSupported'],
 ] as const)(
   '%s: %s is answered with its error and the socket stays',
   async (protocol, _what, text, messageId, code) => {
     const socket = await booted(protocol)
-    expect(await errorAfter(socket, text)).toMatchObject([4, messageId, code])
+    const [type, id, wireCode] = await errorAfter(socket, text)
+    expect([type, id, wireCode]).toEqual([4, messageId, code])
     expect(await socket.call('Heartbeat', {})).toMatchObject({ kind: 'result' })
     socket.close()
   },

@@ -55,7 +55,8 @@ const variables = z.strictObject({
   GATEWAY_PING_INTERVAL_SECONDS: z.coerce.number().int().min(1).default(30),
   GATEWAY_UPGRADES_PER_SECOND: z.coerce.number().int().min(1).default(2_000),
   GATEWAY_PROTOCOLS: list.pipe(z.array(protocol).min(1)).default(['ocpp2.0.1', 'ocpp1.6']),
-  GATEWAY_TRUSTED_PROXIES: list.default([]),
+  /** Addresses or networks whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: list.default([]),
   GATEWAY_DRAIN_SECONDS: z.coerce.number().int().min(0).default(60),
   API_PORT: port.default(8_080),
   /** Health and metrics of the gateway and worker roles. */

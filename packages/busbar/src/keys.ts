@@ -1,4 +1,4 @@
-import { createApiKey, isApiRole } from '@busbar/api'
+import { createApiKey, isApiRole, revokeApiKey } from '@busbar/api'
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Config, ConfigError } from './config.js'
@@ -26,11 +26,7 @@ export async function listKeys(config: Config): Promise<void> {
 
 export async function revokeKey(config: Config, id: string): Promise<void> {
   await withPlatform(config, async ({ database }) => {
-    const { count } = await database.prisma.apiKey.updateMany({
-      where: { id, revokedAt: null },
-      data: { revokedAt: new Date() },
-    })
-    console.log(count === 1 ? 'revoked' : 'no such key in force')
+    console.log((await revokeApiKey(database, { id })) ? 'revoked' : 'no such key in force')
   })
 }
 

@@ -36,7 +36,7 @@ export async function startGatewayRole(platform: Platform): Promise<Running> {
       protocols: values.GATEWAY_PROTOCOLS,
       pingIntervalSeconds: values.GATEWAY_PING_INTERVAL_SECONDS,
       upgradesPerSecond: values.GATEWAY_UPGRADES_PER_SECOND,
-      trustedProxies: values.GATEWAY_TRUSTED_PROXIES,
+      trustedProxies: values.TRUSTED_PROXIES,
       drainSeconds: values.GATEWAY_DRAIN_SECONDS,
     },
     platform,
@@ -64,7 +64,7 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
 export async function startApiRole(platform: Platform): Promise<Running> {
   const { values } = platform.config
   const api = await startApi(
-    { host: values.HOST, port: values.API_PORT },
+    { host: values.HOST, port: values.API_PORT, trustedProxies: values.TRUSTED_PROXIES },
     {
       ...platform,
       commands: createCommandIntake(platform),
