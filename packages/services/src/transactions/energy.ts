@@ -169,7 +169,7 @@ function isUnconfirmed(begin: RegisterReading, next: RegisterReading, limits: En
 /** Power x time, a tenth more, and 1 kWh. */
 function highestWh(from: RegisterReading, to: RegisterReading, limits: EnergyLimits): Decimal {
   const milliseconds = Math.max(0, Date.parse(to.at) - Date.parse(from.at))
-  const wh = Math.ceil((limits.maxPowerW * 1.1 * milliseconds) / hourMs)
+  const wh = Math.ceil((limits.maxPowerW * 11 * milliseconds) / (10 * hourMs))
   return addDecimals(String(wh), slackWh)
 }
 

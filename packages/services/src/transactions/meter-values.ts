@@ -1,6 +1,7 @@
 import type { MeterValueReading, SampleReading } from '@busbar/ocpp'
 import { isFarAhead, readingKey } from './keys.js'
 import { type EnergySample, registerName } from './registers.js'
+import { stationTime } from './wire.js'
 
 /** One meterValue as it is kept: a row of meter_reading, and what it says of energy. */
 export interface MeterValue {
@@ -17,9 +18,10 @@ export function toMeterValue(
   ocppTransactionId: string | null,
   receivedAt: Date,
 ): MeterValue {
-  const time = readingTime(reading.at, receivedAt)
+  const { at } = stationTime(reading, receivedAt)
+  const time = readingTime(at, receivedAt)
   return {
-    sampledAt: reading.at,
+    sampledAt: at,
     contentKey: readingKey(ocppTransactionId, reading.sent),
     samples: reading.sent,
     energy: reading.samples.flatMap((sample) => toEnergySample(sample, time) ?? []),

@@ -1,4 +1,3 @@
-import type { ReadTimestamp } from '@busbar/ocpp'
 import { isPlausibleClock } from './keys.js'
 
 /** An integer as Postgres holds it (int4), not negative; null for anything else. */
@@ -7,9 +6,12 @@ export function toInt4(value: number | null): number | null {
 }
 
 /** When it happened by the station's clock; Postgres has no year 0, so such a clock counts as none. */
-export function stationTime(timestamp: ReadTimestamp, receivedAt: Date): { at: Date; isPlausible: boolean } {
-  const at = timestamp.at.getUTCFullYear() < 1 ? receivedAt : timestamp.at
-  return { at, isPlausible: !timestamp.guessed && isPlausibleClock(at, receivedAt) }
+export function stationTime(
+  { at, guessed }: { at: Date; guessed: boolean },
+  receivedAt: Date,
+): { at: Date; isPlausible: boolean } {
+  const isTime = at.getUTCFullYear() >= 1
+  return { at: isTime ? at : receivedAt, isPlausible: isTime && !guessed && isPlausibleClock(at, receivedAt) }
 }
 
 /** Reads a payload once, though load and decide both ask for it. */

@@ -1,0 +1,181 @@
+import { describe, expect, test } from 'vitest'
+import {
+  acceptedToken,
+  chargingState,
+  decide,
+  meterValue16,
+  meterValues16,
+  minute,
+  start16,
+  stop16,
+  token,
+} from '../testing.js'
+
+type State = ReturnType<typeof chargingState>
+const find = (state: State, ocppId: string) => state.findByOcppId('CP-1', ocppId)
+const types = (decision: ReturnType<typeof decide>) => decision.events?.map(({ type }) => type)
+
+test('UC16-Stop-2: ends with energy and reason; idTagInfo exactly when an idTag came', () => {
+  const state = chargingState()
+  decide(state, start16())
+  const decision = decide(state, stop16())
+
+  expect(decision.result).toEqual({})
+  expect(types(decision)).toEqual(['transaction.ended'])
+  expect(find(state, '1001')).toMatchObject({
+    status: 'ended',
+    stoppedReason: 'Local',
+    endedAt: new Date('2026-03-01T11:00:00Z'),
+    energyWh: 5000n,
+    heldReasons: [],
+    flags: [],
+  })
+  const other = chargingState()
+  decide(other, start16())
+  expect(decide(other, stop16({ idTag: 'ABCD1234' })).result).toEqual({ idTagInfo: { status: 'Accepted' } })
+  expect(find(other, '1001')).toMatchObject({ stopTokenValue: 'ABCD1234' })
+})
+
+test.each(['EmergencyStop', 'EVDisconnected', 'HardReset', 'PowerLoss', 'Remote', 'DeAuthorized'])(
+  'UC16-Stop-3: keeps the reason %s',
+  (reason) => {
+    const state = chargingState()
+    decide(state, start16())
+    decide(state, stop16({ reason }))
+    expect(find(state, '1001')).toMatchObject({ stoppedReason: reason })
+  },
+)
+
+test('a card of the same group stops it, and so does any other: nothing can keep a station from stopping', () => {
+  const state = chargingState({ tokens: [token({ groupId: 'G' }), token({ id: 'b', value: 'B', groupId: 'G' })] })
+  decide(state, start16())
+  expect(decide(state, stop16({ idTag: 'B' })).result).toEqual({ idTagInfo: { status: 'Accepted', parentIdTag: 'G' } })
+  const stranger = chargingState()
+  decide(stranger, start16())
+  expect(decide(stranger, stop16({ idTag: 'STRANGER' })).result).toEqual({ idTagInfo: { status: 'Invalid' } })
+  expect(find(stranger, '1001')).toMatchObject({ status: 'ended', stopTokenValue: 'STRANGER' })
+})
+
+test('transactionData is merged with MeterValues: the same reading counts and is kept once', () => {
+  const state = chargingState()
+  decide(state, start16({ meterStart: 1000 }))
+  decide(state, meterValues16({ transactionId: 1001 }, { [minute(30)]: 3000 }))
+  decide(state, stop16({ transactionData: meterValue16({ [minute(30)]: 3000, [minute(60)]: 6000 }) }))
+  const [first, same, last] = state.newReadings
+  expect(same).toMatchObject({
+    contentKey: first?.contentKey,
+    sampledAt: first?.sampledAt,
+    evseNumber: 1,
+    connectorNumber: 1,
+  })
+  expect(last).toMatchObject({ sampledAt: new Date(minute(60)) })
+  expect(find(state, '1001')).toMatchObject({ energyWh: 5000n, heldReasons: [] })
+})
+
+describe('UC16-Stop-1', () => {
+  test('a replay gets the same answer and changes nothing', () => {
+    const tokens = [{ ...acceptedToken }]
+    const state = chargingState({ tokens })
+    decide(state, start16())
+    const first = decide(state, stop16({ idTag: 'ABCD1234' }))
+    if (tokens[0]) tokens[0].status = 'blocked'
+    const replay = decide(state, stop16({ idTag: 'ABCD1234' }, { connectionId: 'connection-2' }))
+    expect(replay.result).toEqual(first.result)
+    expect(replay.events).toBeUndefined()
+    expect(state.changedSteps.size).toBe(2)
+  })
+
+  test('of two that differ the first counts, the other is kept and told of', () => {
+    const state = chargingState()
+    decide(state, start16())
+    decide(state, stop16({ reason: 'Remote' }))
+    const second = decide(state, stop16({ meterStop: 9000, timestamp: minute(50) }))
+    expect(second.result).toEqual({})
+    expect(types(second)).toEqual(['transaction.updated'])
+    expect(find(state, '1001')).toMatchObject({
+      energyWh: 5000n,
+      stoppedReason: 'Remote',
+      endedAt: new Date(minute(60)),
+      flags: ['conflict', 'late'],
+    })
+    expect([...state.changedSteps].map(({ kind, flags }) => [kind, flags])).toEqual([
+      ['StartTransaction', []],
+      ['StopTransaction', []],
+      ['StopTransaction', ['conflict']],
+    ])
+  })
+
+  test('one for an unknown transaction is answered and kept as an orphan', () => {
+    const state = chargingState()
+    for (const transactionId of [4711, '9223372036854775807']) {
+      expect(decide(state, stop16({ transactionId })).result).toEqual({})
+      expect(find(state, String(transactionId))).toMatchObject({ status: 'orphan', energyWh: null, startedAt: null })
+    }
+  })
+})
+
+describe('UC16-Start-3: without the id the station never got', () => {
+  test.each([-1, 0, -17])('%i ends the open transaction of the same token', (transactionId) => {
+    const state = chargingState()
+    decide(state, start16({}, 1))
+    decide(state, start16({ connectorId: 2, idTag: 'OTHER' }, 2))
+    expect(decide(state, stop16({ transactionId, idTag: 'abcd1234' })).result).toHaveProperty('idTagInfo')
+    expect(find(state, '1')).toMatchObject({ status: 'ended', energyWh: 5000n, flags: ['matched'] })
+    expect(find(state, '2')).toMatchObject({ status: 'active' })
+  })
+
+  test('a replay finds where the first one was put', () => {
+    const state = chargingState()
+    decide(state, start16({}, 1))
+    decide(state, stop16({ transactionId: -1, idTag: 'ABCD1234' }))
+    decide(state, stop16({ transactionId: -1, idTag: 'ABCD1234' }))
+    expect(state.changedTransactions.size).toBe(1)
+    expect(find(state, '1')).toMatchObject({ flags: ['matched'] })
+  })
+
+  test('a token of the same group will do', () => {
+    const state = chargingState({ tokens: [token({ groupId: 'G' }), token({ id: 'b', value: 'B', groupId: 'G' })] })
+    decide(state, start16({}, 1))
+    decide(state, stop16({ transactionId: -1, idTag: 'B' }))
+    expect(find(state, '1')).toMatchObject({ status: 'ended' })
+  })
+
+  test('without an idTag only if there is no choice', () => {
+    const state = chargingState()
+    decide(state, start16({}, 1))
+    decide(state, stop16({ transactionId: -1 }))
+    expect(find(state, '1')).toMatchObject({ status: 'ended' })
+    decide(state, start16({ timestamp: minute(90) }, 2))
+    decide(state, start16({ connectorId: 2, timestamp: minute(90) }, 3))
+    decide(state, stop16({ transactionId: -1, timestamp: minute(100) }))
+    expect(find(state, '2')).toMatchObject({ status: 'active' })
+    expect(find(state, '3')).toMatchObject({ status: 'active' })
+  })
+
+  test('where nothing fits it is kept as an orphan, once', () => {
+    const state = chargingState()
+    // Begun at a higher register than it stopped, and by somebody else.
+    decide(state, start16({ meterStart: 50_000 }, 1))
+    decide(state, stop16({ transactionId: -1, idTag: 'ABCD1234' }))
+    decide(state, stop16({ transactionId: -1, idTag: 'ABCD1234' }))
+    expect([...state.changedTransactions].map(({ status }) => status)).toEqual(['active', 'orphan'])
+    expect(find(state, '1')).toMatchObject({ flags: [] })
+  })
+})
+
+test('T13: the id of another station finds nothing of it', () => {
+  const state = chargingState()
+  decide(state, start16({}, 1001, { stationId: 'B' }))
+  decide(state, stop16({ transactionId: 1001 }, { stationId: 'A' }))
+  expect(state.findByOcppId('B', '1001')).toMatchObject({ status: 'active', endedAt: null })
+  expect(state.findByOcppId('A', '1001')).toMatchObject({ status: 'orphan', stationId: 'A' })
+})
+
+test('meterStop -1 is answered, held and told', () => {
+  const state = chargingState()
+  decide(state, start16())
+  const decision = decide(state, stop16({ meterStop: -1 }))
+  expect(decision.result).toEqual({})
+  expect(types(decision)).toEqual(['transaction.ended', 'transaction.held'])
+  expect(find(state, '1001')).toMatchObject({ status: 'ended', energyWh: null, heldReasons: ['meter-missing'] })
+})
