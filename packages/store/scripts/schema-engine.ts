@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum } from '@prisma/driver-adapter-utils'
 import type { DiagnoseMigrationHistoryOutput, SchemaEngine } from '@prisma/schema-engine-wasm'
 import pg from 'pg'
 
@@ -56,8 +56,8 @@ export function diagnoseHistory(databaseUrl: string): Promise<DiagnoseMigrationH
 
 /** Prisma's own schema engine in its WebAssembly build: the native one would have to be downloaded. */
 async function withEngine<T>(url: string, schema: string, run: (engine: SchemaEngine) => Promise<T>): Promise<T> {
-  const pool = catalogPool(url)
-  const adapter = () => new PrismaPg(pool).connect()
+  const pool = new pg.Pool({ connectionString: url, max: 2 })
+  const adapter = () => catalogAdapter(pool)
   const factory = bindMigrationAwareSqlAdapterFactory({
     provider: 'postgres',
     adapterName: '@prisma/adapter-pg',
@@ -96,15 +96,36 @@ async function loadBindings() {
   return loaded
 }
 
-/** The adapter knows no type "char" (oid 18), which the catalog is full of: it is told text (25). */
-function catalogPool(connectionString: string): pg.Pool {
-  const pool = new pg.Pool({ connectionString, max: 2 })
+/** Postgres' type of one character, "char", which its catalog is full of, and text. */
+const [charOid, textOid] = [18, 25]
+
+/** The adapter knows no type "char": it is told text, and the engine then what it was. */
+async function catalogAdapter(pool: pg.Pool) {
   const query = pool.query.bind(pool)
-  return Object.assign(pool, {
+  let characters: string[] = []
+  Object.assign(pool, {
     query: async (statement: pg.QueryArrayConfig) => {
-      const result = await query(statement)
-      for (const field of result.fields) if (field.dataTypeID === 18) field.dataTypeID = 25
+      const result = await query(withoutNotNull(statement))
+      const found = result.fields.filter(({ dataTypeID }) => dataTypeID === charOid)
+      for (const field of found) field.dataTypeID = textOid
+      characters = found.map(({ name }) => name)
       return result
     },
   })
+  const adapter = await new PrismaPg(pool).connect()
+  const queryRaw = adapter.queryRaw.bind(adapter)
+  adapter.queryRaw = async (statement) => {
+    const result = await queryRaw(statement)
+    const columnTypes = result.columnTypes.map((type, index) =>
+      characters.includes(result.columnNames[index] ?? '') ? ColumnTypeEnum.Character : type,
+    )
+    return { ...result, columnTypes }
+  }
+  return adapter
 }
+
+/** Since Postgres 18 NOT NULL is a constraint of the catalog too, of a kind this engine does not know. */
+const withoutNotNull = (statement: pg.QueryArrayConfig): pg.QueryArrayConfig => ({
+  ...statement,
+  text: statement.text.replace("contype NOT IN ('p', 'u', 'f')", "contype NOT IN ('p', 'u', 'f', 'n')"),
+})

@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from './testing.js'
 let store: TestDatabase
 beforeAll(async () => {
   store = await createTestDatabase()
+  await store.database.query(statement('CREATE DOMAIN broken AS int CHECK (value > 1)'))
 })
 afterAll(() => store.drop())
 
@@ -92,6 +93,7 @@ describe('errors by what the caller does with them', () => {
     ['a value out of range', 'SELECT 300000::int2', '22003'],
     ['a NUL character', `SELECT '"\\u0000"'::jsonb`, '22P05'],
     ['a key taken', `INSERT INTO log_partition (topic, partition) VALUES ('t', 1), ('t', 1)`, '23505'],
+    ['a broken rule', `SELECT 1::broken`, '23514'],
     ['a missing value', 'INSERT INTO site (id) VALUES (gen_random_uuid())', '23502'],
   ])('%s is DataError', async (_, text, code) => {
     await expect(store.database.query(statement(text))).rejects.toMatchObject({ name: 'DataError', code })
@@ -125,6 +127,17 @@ describe('errors by what the caller does with them', () => {
     for (const code of ['40P01', '40001', '53300', '57P03', '08006', 'ECONNRESET', 'EPIPE', 'P1001']) {
       expect(toStoreError(Object.assign(new Error('x'), { code }))).toBeInstanceOf(UnavailableError)
     }
+  })
+
+  test('a row that missed the partition made for it meanwhile is UnavailableError', async () => {
+    const at = new Date()
+    const misplaced = statement(
+      `INSERT INTO journal_frame_default (at, station_id, connection_id, direction, sequence, protocol, kind, frame)
+       VALUES ($1, 'CS-1', 'c', 'in', 1, 'ocpp1.6', 'call', '')`,
+      [at],
+    )
+
+    await expect(store.database.commit([misplaced])).rejects.toBeInstanceOf(UnavailableError)
   })
 
   test('a mistake of ours stays what it is', async () => {

@@ -48,6 +48,7 @@ export function toStoreError(cause: unknown): unknown {
   const wrapped = adapterCause(cause)
   const code = wrapped?.originalCode ?? ('code' in cause && typeof cause.code === 'string' ? cause.code : '')
   if (code === offsetConflict) return new OffsetConflictError(cause.message, { cause })
+  if (isPartitionMoved(cause, code)) return new UnavailableError(cause.message, { cause })
   if (/^2[23]...$/.test(code)) return new DataError(code, cause.message, { cause })
   // A code of five says it all (EPIPE apart); a lost socket often has none.
   const named = /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code)
@@ -58,6 +59,13 @@ export function toStoreError(cause: unknown): unknown {
     (!named && connectionLost.test(`${code} ${cause.message}`))
   return unavailable ? new UnavailableError(cause.message || code, { cause }) : cause
 }
+
+/**
+ * A row that had chosen its partition when another was made for it; the next attempt finds the right one. A check
+ * constraint has the same SQLSTATE and a name.
+ */
+const isPartitionMoved = (error: object, code: string) =>
+  code === '23514' && !('constraint' in error && typeof error.constraint === 'string')
 
 /** Prisma keeps what the driver said, SQLSTATE included, inside `meta`. */
 function adapterCause(error: Error): { kind?: string; originalCode?: string } | undefined {

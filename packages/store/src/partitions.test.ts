@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Session } from './database.js'
 import { ensurePartitions } from './partitions.js'
 import { insertInto } from './rows.js'
 import { createTestDatabase, type TestDatabase } from './testing.js'
@@ -56,6 +57,13 @@ const places = async (table: string, key: string) =>
       values: [],
     })
   ).map(({ place }) => place)
+const waitingForLocks = async () =>
+  (
+    await store.database.query({
+      text: `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      values: [],
+    })
+  ).length
 const partitions = async (table: string) =>
   (
     await store.database.query<{ name: string }>({
@@ -119,7 +127,25 @@ test('may run in several processes at once', async () => {
   expect(await partitions('meter_reading')).toContain('meter_reading_203103')
 })
 
-test('writers go on while a partition is made, and no row is lost', async () => {
+test('a row written while its partition is made waits for it', async () => {
+  const at = '2031-05-12T00:00:00.000Z'
+  const run = (session: Session, text: string) => session.query({ text, values: [] })
+
+  await store.database.session(async (reader) => {
+    await run(reader, 'BEGIN')
+    await run(reader, 'SELECT 1 FROM meter_reading_default')
+    const made = ensurePartitions(store.database, new Date(at), keepAll)
+    await expect.poll(waitingForLocks).toBe(1)
+    const written = store.database.commit([insertReadings([reading(at)])])
+    await expect.poll(waitingForLocks).toBe(2)
+    await run(reader, 'COMMIT')
+    await Promise.all([made, written])
+  })
+
+  expect(await places('meter_reading', 'sampled_at')).toEqual(['meter_reading_203105'])
+})
+
+test('many writers at once lose no row while partitions are made', async () => {
   const days = Array.from({ length: 100 }, (_, index) => new Date(Date.UTC(2031, 4, 1) + index * 86_400_000))
   const writes = days.map((at) => store.database.commit([insertReadings([reading(at.toISOString())])]))
 

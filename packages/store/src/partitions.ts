@@ -92,7 +92,9 @@ async function create(session: Session, table: PartitionedTable, from: Date, to:
   const [start, end] = [`'${from.toISOString()}'`, `'${to.toISOString()}'`]
   await inDbTransaction(session, [
     `CREATE TABLE ${name} (LIKE ${table.name} INCLUDING DEFAULTS INCLUDING STORAGE)`,
-    // No row may come into the range between the move and the attach.
+    // No row may come into the range between the move and the attach. The parent first: a writer that had chosen its
+    // partition already and waited for the default one would find its row refused there.
+    `LOCK TABLE ONLY ${table.name} IN SHARE ROW EXCLUSIVE MODE`,
     `LOCK TABLE ${table.name}_default IN ACCESS EXCLUSIVE MODE`,
     `WITH moved AS (DELETE FROM ${table.name}_default WHERE ${table.key} >= ${start} AND ${table.key} < ${end} RETURNING *)
      INSERT INTO ${name} SELECT * FROM moved`,
