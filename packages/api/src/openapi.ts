@@ -56,10 +56,17 @@ const zodToJsonConfig: ZodToJsonConfig = {
   },
 }
 
+const withReferences = createJsonSchemaTransformObject({ zodToJsonConfig })
+
 /** Our named schemas are answers; the library names each a second time as an input that nothing refers to. */
-function withoutInputs<Document extends ReturnType<SwaggerTransformObject>>(document: Document): Document {
+const withoutInputs: SwaggerTransformObject = (given) => {
+  const document = withReferences(given)
+  if (!('components' in document)) return document
   const schemas = Object.entries(document.components?.schemas ?? {}).filter(([name]) => !name.endsWith('Input'))
-  return { ...document, components: { ...document.components, schemas: Object.fromEntries(schemas) } }
+  return {
+    ...document,
+    components: { ...document.components, schemas: Object.fromEntries(schemas) },
+  } as typeof document
 }
 
 /** The document at /docs/json, the reader at /docs. */
@@ -78,7 +85,7 @@ export async function registerOpenApi(app: Api): Promise<void> {
       },
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig }),
-    transformObject: (document) => withoutInputs(createJsonSchemaTransformObject({ zodToJsonConfig })(document)),
+    transformObject: withoutInputs,
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
