@@ -12,10 +12,10 @@ const reconnectDelayMs = (attempt: number) => Math.min(50 * 2 ** Math.min(attemp
  * For requests: refused at once while Redis is away, and never sent a second time, for a command that is published
  * twice would be executed twice.
  */
-export function openRequests(url: string, log: Logger): Redis {
+export function openRequests(url: string, log: Logger, { pipelining = true } = {}): Redis {
   const redis = new Redis(url, {
     enableOfflineQueue: false,
-    enableAutoPipelining: true,
+    enableAutoPipelining: pipelining,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     commandTimeout: redisTimeoutMs,

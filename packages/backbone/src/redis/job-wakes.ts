@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '@busbar/store'
 import { Queue, Worker } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Job, JobWakes } from '../ports/job-wakes.js'
 import { jobKey, startSweep } from '../shared/jobs.js'
 import type { BackboneMetrics } from '../shared/metrics.js'
+import { openRequests, redisTimeoutMs } from './connection.js'
 
 export interface BullJobWakesOptions {
   redisUrl: string
@@ -22,11 +24,12 @@ const queueName = 'job-wakes'
  */
 export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { close(): Promise<void> } {
   const { redisUrl, prefix, log, metrics } = options
+  const redis = openRequests(redisUrl, log, { pipelining: false })
+  redis.connect().catch(() => {})
   const queue = new Queue(queueName, {
     prefix,
-    connection: { url: redisUrl, enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 1000 },
+    connection: redis,
     defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
-    skipWaitingForReady: true,
   })
   queue.on('error', (cause) => log.warn({ err: cause }, 'job queue'))
 
@@ -40,6 +43,8 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
         opts: { jobId: wakeId(job), delay: Math.max(0, job.dueAt.getTime() - now) },
       }))
       try {
+        // BullMQ would wait for Redis to return, and the batch that ordered these wakes with it.
+        if (redis.status !== 'ready') throw new Error('Redis is away')
         await queue.addBulk(wakes)
       } catch (cause) {
         metrics.wakesMissed.inc(wakes.length)
@@ -53,6 +58,8 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
         connection: { url: redisUrl, maxRetriesPerRequest: null },
       })
       worker.on('error', (cause) => log.warn({ err: cause }, 'job worker'))
+      // Redis may be away; then the worker connects when it returns.
+      await Promise.race([worker.waitUntilReady().catch(() => {}), sleep(redisTimeoutMs)])
       return {
         stop: async () => {
           await worker.close()
@@ -60,7 +67,11 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
         },
       }
     },
-    close: () => queue.close(),
+    close: async () => {
+      // While Redis is away the queue would wait for it.
+      if (redis.status === 'ready') await queue.close()
+      redis.disconnect()
+    },
   }
 }
 

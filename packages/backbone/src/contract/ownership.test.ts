@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type ChannelMessage, type CommandMessage, leaseMs, type Ownership, stationChannel } from '../index.js'
+import { type Harness, services, sides, until } from './sides.js'
+
+describe.each(sides)('ownership, $name', (side) => {
+  let harness: Harness
+  let ownership: Ownership
+  let station: string
+  let gateway: string
+  beforeAll(async () => {
+    harness = await side.open({ partitions: 1 })
+    ownership = harness.backbone.ownership
+  }, 40_000)
+  afterAll(() => harness.close(), 40_000)
+  beforeEach(() => {
+    station = `CP ${randomBytes(4).toString('hex')}`
+    gateway = `gateway-${randomBytes(4).toString('hex')}`
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  const command = (): Omit<CommandMessage, 'epoch'> => ({
+    kind: 'command',
+    commandId: 'k1',
+    callIndex: 0,
+    expiresAt: '2026-01-01T00:00:00.000Z',
+    action: 'Reset',
+    payload: { type: 'Hard', note: '"}\u0000%s \\' },
+  })
+
+  async function listen() {
+    const heard: ChannelMessage[] = []
+    const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) => heard.push(each))
+    return { heard, unsubscribe }
+  }
+
+  /** Lets time pass as far as leases are concerned. */
+  async function passLease(): Promise<void> {
+    if (side.name === 'embedded') {
+      const now = performance.now()
+      vi.spyOn(performance, 'now').mockReturnValue(now + leaseMs + 1)
+      return
+    }
+    const redis = new Redis(services?.redisUrl ?? '')
+    const prefix = harness.backbone.topics.events.replace(/\.events$/, ':')
+    await redis.zadd(`${prefix}leases`, 'XX', 0, gateway)
+    await redis.zadd(`${prefix}lapses`, 'XX', 0, gateway)
+    redis.disconnect()
+  }
+
+  test('each connection gets a higher epoch than the one before, near the time in microseconds', async () => {
+    const epochs: number[] = []
+    for (let i = 0; i < 5; i++) epochs.push((await ownership.register(station, `c${i}`, gateway)).epoch)
+
+    expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
+    expect(Math.abs((epochs[0] ?? 0) / 1000 - Date.now())).toBeLessThan(5000)
+    expect(epochs.every(Number.isSafeInteger)).toBe(true)
+  })
+
+  test('the connection that is taken over hears of it', async () => {
+    const { heard } = await listen()
+    const { epoch } = await ownership.register(station, 'connection "2"', gateway)
+    await until(() => heard.length === 1)
+
+    expect(heard).toEqual([{ kind: 'takeover', epoch, connectionId: 'connection "2"' }])
+  })
+
+  test('a command goes to the owner with the epoch of its connection', async () => {
+    const { heard } = await listen()
+    const { epoch } = await ownership.register(station, 'c1', gateway)
+
+    expect(await ownership.dispatch(station, command())).toEqual({ receivers: 1, epoch, gatewayId: gateway })
+    await until(() => heard.length === 2)
+    expect(heard[1]).toEqual({ ...command(), epoch })
+  })
+
+  test('a station that nobody owns gets no command, even if somebody listens', async () => {
+    const { heard, unsubscribe } = await listen()
+
+    expect(await ownership.dispatch(station, command())).toEqual({ receivers: 0, epoch: null, gatewayId: null })
+    await unsubscribe()
+    expect(heard).toEqual([])
+  })
+
+  test('an owner whose gateway listens no more has no receivers', async () => {
+    const { epoch } = await ownership.register(station, 'c1', gateway)
+
+    expect(await ownership.dispatch(station, command())).toEqual({ receivers: 0, epoch, gatewayId: gateway })
+  })
+
+  test('a late close does not remove the newcomer', async () => {
+    const old = await ownership.register(station, 'c1', gateway)
+    const current = await ownership.register(station, 'c2', 'another gateway')
+
+    expect(await ownership.unregister(station, old.epoch)).toBe(false)
+    expect((await ownership.dispatch(station, command())).epoch).toBe(current.epoch)
+    expect(await ownership.unregister(station, current.epoch)).toBe(true)
+    expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+  })
+
+  test('a gateway that renews its lease keeps its stations', async () => {
+    await ownership.renewLease(gateway)
+    await ownership.register(station, 'c1', gateway)
+
+    expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
+    expect((await ownership.dispatch(station, command())).gatewayId).toBe(gateway)
+  })
+
+  test('the stations of a lapsed gateway are handed out once, without those that moved on', async () => {
+    await ownership.renewLease(gateway)
+    const { epoch } = await ownership.register(station, 'c 1', gateway)
+    await ownership.register(`${station}-moved`, 'c2', gateway)
+    await ownership.register(`${station}-moved`, 'c3', 'another gateway')
+    await passLease()
+
+    const lapsed = (await ownership.takeLapsed()).filter((each) => each.gatewayId === gateway)
+
+    expect(lapsed).toEqual([{ gatewayId: gateway, stations: [{ stationId: station, connectionId: 'c 1', epoch }] }])
+    expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+    expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
+    await ownership.releaseGateway(gateway)
+  })
+
+  test('what a dead taker did not finish is handed out again, what is released is not', async () => {
+    await ownership.renewLease(gateway)
+    const { epoch } = await ownership.register(station, 'c1', gateway)
+    await passLease()
+    const first = await ownership.takeLapsed()
+    await passLease()
+    if (side.name === 'embedded') vi.spyOn(performance, 'now').mockReturnValue(performance.now() + leaseMs + 1)
+
+    const again = await ownership.takeLapsed()
+    expect(again).toContainEqual({ gatewayId: gateway, stations: [{ stationId: station, connectionId: 'c1', epoch }] })
+    expect(first).toContainEqual(again.find((each) => each.gatewayId === gateway))
+
+    await ownership.releaseGateway(gateway)
+    await passLease()
+    expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
+  })
+
+  test('a gateway that comes back after its lapse keeps what it registers then', async () => {
+    await ownership.renewLease(gateway)
+    await ownership.register(station, 'c1', gateway)
+    await passLease()
+    await ownership.takeLapsed()
+    vi.restoreAllMocks()
+    await ownership.renewLease(gateway)
+    const { epoch } = await ownership.register(station, 'c1', gateway)
+    await ownership.releaseGateway(gateway)
+
+    expect(await ownership.dispatch(station, command())).toMatchObject({ epoch, gatewayId: gateway })
+  })
+
+  test('a gateway that leaves by itself is never lapsed', async () => {
+    await ownership.renewLease(gateway)
+    await ownership.register(station, 'c1', gateway)
+    await ownership.releaseGateway(gateway)
+    await passLease()
+
+    expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
+    expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+  })
+})

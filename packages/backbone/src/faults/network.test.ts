@@ -1,0 +1,258 @@
+import net from 'node:net'
+import { openDatabase, UnavailableError } from '@busbar/store'
+import { Registry } from 'prom-client'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { countOf, distributedSides, type Harness, log, services, sides, until } from '../contract/sides.js'
+import { type ChannelMessage, openDistributedBackbone, stationChannel } from '../index.js'
+import { openKafkaEventLog } from '../kafka/event-log.js'
+import { backboneMetrics } from '../shared/metrics.js'
+import { createApplied, insertApplied, readApplied } from './applied.js'
+import { type Proxy, startProxy } from './proxy.js'
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const stops: (() => Promise<void>)[] = []
+let harness: Harness
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop()
+  await harness.close()
+})
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe.each(sides)('Postgres away, $name', (side) => {
+  test('workers pause, and go on where they were when it returns', async () => {
+    harness = await side.open()
+    await harness.database.query(createApplied)
+    const url = new URL(harness.url)
+    const proxy = await startProxy({ host: url.hostname, port: Number(url.port) })
+    url.port = String(proxy.port)
+    const database = openDatabase({ url: url.href, poolSize: 3, statementTimeoutMs: 1000 })
+    stops.push(proxy.close, database.close)
+    const { log: eventLog, topics } = harness.backbone
+    // Only the service loses Postgres: the log itself stays, also where it is in the same Postgres.
+    const consumer = await eventLog.consume({
+      service: 'stations',
+      topics: [topics.lane('stations')],
+      onBatch: async (batch) => {
+        await database.commit([insertApplied('one', batch.records), batch.advance])
+      },
+    })
+    stops.push(consumer.stop)
+    const append = (n: number) =>
+      eventLog.append({ topic: topics.lane('stations'), key: 'CP1', value: String(n), headers: {} })
+    const values = async () => (await readApplied(harness.database)).map((each) => Number(each.value))
+
+    const expected: number[] = []
+    for (const fault of ['cut', 'stall'] as const) {
+      expected.push(expected.length, expected.length + 1)
+      await append(expected.length - 2)
+      await until(async () => (await values()).length === expected.length - 1)
+      proxy[fault]()
+      await append(expected.length - 1)
+      await pause(2500)
+      expect(await values()).toHaveLength(expected.length - 1)
+      proxy.mend()
+      await until(async () => (await values()).length >= expected.length)
+    }
+    await append(4)
+
+    await until(async () => (await values()).length >= 5)
+    expect(await values()).toEqual([...expected, 4])
+    expect(await countOf(harness.metrics, 'busbar_consumer_pauses_total')).toBeGreaterThan(1)
+  })
+})
+
+describe.each(distributedSides)('Kafka away, $name', (side) => {
+  let network: { connected: boolean; sockets: Set<net.Socket> }
+  beforeEach(async () => {
+    harness = await side.open()
+    network = { connected: true, sockets: new Set() }
+  })
+
+  const cut = () => {
+    network.connected = false
+    for (const socket of network.sockets) socket.destroy()
+  }
+  const mend = () => {
+    network.connected = true
+  }
+
+  async function openLog(giveUpMs: number) {
+    const eventLog = await openKafkaEventLog({
+      brokers: services?.brokers ?? [],
+      log,
+      database: harness.database,
+      topics: harness.backbone.topics,
+      partitions: harness.partitions,
+      metrics: backboneMetrics(harness.metrics),
+      limits: { giveUpMs, toleranceMs: giveUpMs / 2, probeMs: 50 },
+      socketFactory: ({ host, port, onConnect }) => {
+        // Port 9 (discard) refuses.
+        const socket = net.connect({ host, port: network.connected ? port : 9, noDelay: true }, onConnect)
+        network.sockets.add(socket)
+        socket.on('close', () => network.sockets.delete(socket))
+        return socket
+      },
+    })
+    stops.push(eventLog.close)
+    const seen: string[] = []
+    const topic = harness.backbone.topics.lane('stations')
+    const consumer = await eventLog.consume({
+      service: 'stations',
+      topics: [topic],
+      onBatch: async (batch) => {
+        await harness.database.commit([batch.advance])
+        seen.push(...batch.records.map((record) => record.value.toString()))
+      },
+    })
+    stops.push(consumer.stop)
+    const append = (value: string) => eventLog.append({ topic, key: 'CP1', value, headers: {} })
+    return { eventLog, append, seen }
+  }
+
+  test('records wait for a short absence and keep their order', async () => {
+    const { append, seen } = await openLog(20_000)
+    await append('0')
+    await until(() => seen.length === 1)
+    cut()
+    const waiting = ['1', '2', '3'].map(append)
+    await pause(1500)
+    waiting.push(append('4'))
+    mend()
+    await Promise.all(waiting)
+    await until(() => new Set(seen).size === 5)
+
+    expect([...new Set(seen)]).toEqual(['0', '1', '2', '3', '4'])
+  })
+
+  test('a longer one refuses appends in time and at once after that, until Kafka returns', async () => {
+    const { eventLog, append, seen } = await openLog(1500)
+    await append('0')
+    cut()
+    const startedAt = performance.now()
+    await expect(append('lost')).rejects.toThrow(UnavailableError)
+    expect(performance.now() - startedAt).toBeLessThan(2500)
+    expect(eventLog.available).toBe(false)
+    const refusedAt = performance.now()
+    await expect(append('refused')).rejects.toThrow(UnavailableError)
+    expect(performance.now() - refusedAt).toBeLessThan(50)
+    mend()
+    await until(() => eventLog.available, 'the canary')
+    await append('1')
+    await until(() => seen.includes('1'))
+
+    expect(seen).toEqual(['0', '1'])
+  })
+})
+
+describe.each(distributedSides)('Redis away, $name', (side) => {
+  let proxy: Proxy
+  const heard: ChannelMessage[] = []
+  const station = 'CP1'
+  const takeover: ChannelMessage = { kind: 'takeover', epoch: 1, connectionId: 'c1' }
+  const command = {
+    kind: 'command' as const,
+    commandId: 'k1',
+    callIndex: 0,
+    expiresAt: '2026-01-01T00:00:00Z',
+    action: 'Reset',
+    payload: {},
+  }
+
+  async function openBehindProxy() {
+    heard.length = 0
+    harness = await side.open({ partitions: 1 })
+    const redisUrl = new URL(services?.redisUrl ?? '')
+    proxy = await startProxy({ host: redisUrl.hostname, port: Number(redisUrl.port) })
+    redisUrl.port = String(proxy.port)
+    const backbone = await openDistributedBackbone({
+      database: harness.database,
+      brokers: services?.brokers ?? [],
+      redisUrl: redisUrl.href,
+      topicPrefix: harness.backbone.topics.events.replace(/\.events$/, ''),
+      partitions: 1,
+      log,
+      metrics: new Registry(),
+    })
+    stops.push(proxy.close, backbone.close)
+    await backbone.channels.subscribe(stationChannel(station), (message) => heard.push(message))
+    return backbone
+  }
+  const within = async (ms: number, work: Promise<unknown>) => {
+    const startedAt = performance.now()
+    const outcome = await work.catch((error) => error)
+    expect(performance.now() - startedAt).toBeLessThan(ms)
+    return outcome
+  }
+
+  test.each(['cut', 'stall'] as const)('requests fail within 1 s: %s', async (fault) => {
+    const { channels, ownership } = await openBehindProxy()
+    proxy[fault]()
+
+    const publish = channels.publish([{ channel: stationChannel(station), message: takeover }])
+    expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, ownership.register(station, 'c1', 'g1'))).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, ownership.dispatch(station, command))).toBeInstanceOf(UnavailableError)
+    proxy.mend()
+  })
+
+  test('listeners hear again after its return, also those that came meanwhile', async () => {
+    const { channels } = await openBehindProxy()
+    proxy.cut()
+    await pause(100)
+    const late: ChannelMessage[] = []
+    await within(
+      1500,
+      channels.subscribe(stationChannel('late'), (message) => late.push(message)),
+    )
+    proxy.mend()
+
+    await until(async () => {
+      const messages = ['late', station].map((id) => ({ channel: stationChannel(id), message: takeover }))
+      const receivers = await harness.backbone.channels.publish(messages)
+      return receivers.every((count) => count === 1)
+    }, 'the subscriptions')
+    await until(() => late.length > 0 && heard.length > 0)
+  })
+
+  test('a command whose answer was lost is not sent a second time', async () => {
+    const { ownership } = await openBehindProxy()
+    await ownership.register(station, 'c1', 'g1')
+    await until(() => heard.length === 1)
+    const commands: ChannelMessage[] = []
+    const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) =>
+      commands.push(each),
+    )
+    stops.push(unsubscribe)
+    proxy.stall()
+    const dispatched = ownership.dispatch(station, command)
+    expect(await within(1500, dispatched)).toBeInstanceOf(UnavailableError)
+    proxy.cut()
+    proxy.mend()
+    await until(async () => (await ownership.register(station, 'c2', 'g1').catch(() => null)) !== null)
+    await until(() => commands.some((message) => message.kind === 'takeover'))
+
+    expect(commands.filter((message) => message.kind === 'command')).toEqual([])
+  })
+
+  test('jobs are found by the sweep', async () => {
+    const backbone = await openBehindProxy()
+    proxy.cut()
+    const due: string[] = []
+    const jobs = await backbone.jobs.start(async (found) => {
+      due.push(...found.map((job) => job.key))
+      await harness.database.query({ text: 'DELETE FROM job', values: [] })
+    })
+    stops.push(jobs.stop)
+    await harness.database.query({
+      text: "INSERT INTO job (service, kind, key, station_id, due_at) VALUES ('commands', 'expiry', 'k1', 'CP1', now())",
+      values: [],
+    })
+    const job = { service: 'commands' as const, kind: 'expiry', key: 'k1', stationId: station, dueAt: new Date() }
+    await within(500, backbone.jobs.schedule([job]))
+    await until(() => due.length > 0)
+    proxy.mend()
+
+    expect(due).toEqual(['k1'])
+  })
+})
