@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { closeCodes, type GatewayConfig } from './config.js'
-import { decideWith, startTestGateway, type TestGateway, toAnswer, until } from './testing.js'
+import { decideWith, startTestGateway, stationRecord, type TestGateway, toAnswer, until } from './testing.js'
 
 let running: TestGateway[] = []
 
@@ -181,22 +181,24 @@ test('an answered message that comes again is a call of its own', async () => {
   expect(log.ofType('call')).toHaveLength(2)
 })
 
-test('the 17th pending call waits unread', async () => {
-  const { connect, log, gateway } = await start({ answerWithinMs: 5_000 })
+test('the 17th pending call waits unread, and so does all behind it', async () => {
+  const gateway = await start({ answerWithinMs: 5_000 })
+  const { connect, log, redis } = gateway
   const station = await connect()
-  await until(() => log.ofType('connected').length === 1)
-  log.isHeld = true
 
-  for (let number = 1; number <= 40; number++) station.call(String(number), 'StatusNotification', status)
-  await until(() => log.heldCount === 1)
-  for (let number = 1; number <= 40; number++) {
-    await until(() => log.heldCount === 1)
-    log.release(1)
-  }
+  for (let number = 1; number <= 30; number++) station.call(String(number), 'Authorize', { idTag: 'A' })
+  await until(() => log.ofType('call').length === 16)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(log.ofType('call')).toHaveLength(16)
 
-  await until(() => station.frames.length === 40)
-  expect(station.frames.map((frame) => frame[1])).toEqual(Array.from({ length: 40 }, (_, index) => String(index + 1)))
-  expect(gateway.ready).toBe(true)
+  const answer = { result: { idTagInfo: { status: 'Accepted' } } }
+  redis.tell('CP1', toAnswer(log.ofType('call')[0]?.headers ?? {}, answer))
+  await until(() => log.ofType('call').length === 17)
+  decideWith(gateway, () => answer)
+  for (const { headers } of log.ofType('call').slice(1)) redis.tell('CP1', toAnswer(headers, answer))
+
+  await until(() => station.frames.length === 30)
+  expect(station.frames.map((frame) => frame[1])).toEqual(Array.from({ length: 30 }, (_, index) => String(index + 1)))
 })
 
 test('without a decision in time the safe answer is logged, then sent', async () => {
@@ -261,7 +263,6 @@ test('a log that does not take the call closes the socket without an answer', as
 
 test('a log that goes away closes who waits for it, and nobody else', async () => {
   const { connect, log, database } = await start()
-  const { stationRecord } = await import('./testing.js')
   database.stations.push(stationRecord({ id: 'CP2' }))
   const waiting = await connect()
   const idle = await connect({ id: 'CP2' })
@@ -331,7 +332,6 @@ test('heartbeats become one presence record', async () => {
 
 test('a silent socket is cut, one that answers pings is not', async () => {
   const gateway = await start({ pingIntervalSeconds: 0.05, silentAfterSeconds: 0.3 })
-  const { stationRecord } = await import('./testing.js')
   gateway.database.stations.push(stationRecord({ id: 'CP2' }))
   const silent = await gateway.connect({ autoPong: false })
   const living = await gateway.connect({ id: 'CP2' })

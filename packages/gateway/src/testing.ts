@@ -145,15 +145,18 @@ export class FakeRedis {
 export class FakeDatabase {
   readonly stations: StationRecord[] = []
   isAway = false
+  /** How long an answer takes. */
+  delayMs = 0
   queries = 0
 
   readonly database = {
     query: async (statement: { text: string; values: unknown[] }) => {
       this.queries++
+      if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs))
       if (this.isAway) throw new UnavailableError('Postgres is away')
       const [first] = statement.values
       if (statement.text.includes('INSERT INTO station')) {
-        this.stations.push(stationRecord({ id: String(first), securityProfile: 0, registration: null }))
+        this.stations.push(stationRecord({ id: String(first), securityProfile: 0, registration: null, secrets: [] }))
         return []
       }
       return this.stations
@@ -253,6 +256,8 @@ export async function startTestGateway(
       return station
     },
     async stop() {
+      log.isHeld = false
+      log.release()
       for (const station of stations) station.socket.terminate()
       await gateway.stop()
     },
@@ -334,6 +339,12 @@ export class TestStation {
   /** The frame with this message id, once it is there. */
   async answer(messageId: string, withinMs = 2_000): Promise<unknown[]> {
     return await this.first((frame) => frame[1] === messageId && frame[0] !== 2, withinMs)
+  }
+
+  /** The code of the CALLERROR it was answered with; null for a CALLRESULT. */
+  async errorCode(messageId: string): Promise<unknown> {
+    const [type, , code] = await this.answer(messageId)
+    return type === 4 ? code : null
   }
 
   async first(matches: (frame: unknown[]) => boolean, withinMs = 2_000): Promise<unknown[]> {

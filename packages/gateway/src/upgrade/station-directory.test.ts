@@ -1,0 +1,77 @@
+import { createTestDatabase, sql } from '@busbar/store'
+import { expect, test } from 'vitest'
+import { FakeDatabase, stationRecord } from '../testing.js'
+import { StationDirectory } from './station-directory.js'
+
+function directoryOn(fake: FakeDatabase, withinMs = 1_000) {
+  return new StationDirectory(fake.database, withinMs)
+}
+
+test('what comes in one turn, and what comes while a query runs, shares a query', async () => {
+  const fake = new FakeDatabase()
+  fake.delayMs = 20
+  for (let number = 0; number < 200; number++) fake.stations.push(stationRecord({ id: `S${number}` }))
+  const directory = directoryOn(fake)
+
+  const first = Promise.all(Array.from({ length: 100 }, (_, number) => directory.find(`S${number}`)))
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  const second = Promise.all(Array.from({ length: 100 }, (_, number) => directory.find(`S${100 + number}`)))
+  const found = [...(await first), ...(await second)]
+
+  expect(found.map((station) => station?.id)).toEqual(Array.from({ length: 200 }, (_, number) => `S${number}`))
+  expect(fake.queries).toBe(2)
+})
+
+test('a copy serves only while Postgres gives no answer', async () => {
+  const fake = new FakeDatabase()
+  fake.stations.push(stationRecord())
+  const directory = directoryOn(fake, 30)
+  await directory.find('CP1')
+
+  fake.delayMs = 100
+  expect((await directory.find('CP1'))?.id).toBe('CP1')
+  fake.delayMs = 0
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  fake.stations.length = 0
+  expect(await directory.find('CP1')).toBeNull()
+  fake.isAway = true
+  await expect(directory.find('CP1')).rejects.toThrow('Postgres is away')
+})
+
+test('reads a station, its secrets and its registration from Postgres', async () => {
+  const { database, drop } = await createTestDatabase()
+  try {
+    const directory = new StationDirectory(database, 5_000)
+    await database.commit([
+      sql(`INSERT INTO station (id, folded_id, protocols, protocol_without_header, switches, accept_without_boot, updated_at)
+           VALUES ('RDAM 123', 'rdam 123', '{ocpp1.6}', 'ocpp1.6', '{"tariff": true}', true, now()),
+                  ('Twin', 'twin', '{}', NULL, '{}', false, now()), ('TWIN', 'twin', '{}', NULL, '{}', false, now())`)(),
+      sql(`INSERT INTO station_secret (station_id, slot, hash)
+           VALUES ('RDAM 123', 'pending', 'hash-2'), ('RDAM 123', 'current', 'hash-1')`)(),
+      sql(`INSERT INTO station_state (station_id, registration) VALUES ('Twin', 'Pending')`)(),
+    ])
+
+    expect(await directory.find('rdam 123')).toMatchObject({
+      id: 'RDAM 123',
+      registrationPolicy: 'accept',
+      heartbeatIntervalSeconds: 300,
+      acceptWithoutBoot: true,
+      securityProfile: 1,
+      protocols: ['ocpp1.6'],
+      protocolWithoutHeader: 'ocpp1.6',
+      switches: { tariff: true },
+      registration: null,
+      secrets: [
+        { slot: 'current', hash: 'hash-1' },
+        { slot: 'pending', hash: 'hash-2' },
+      ],
+    })
+    expect(await directory.find('Twin')).toMatchObject({ id: 'Twin', registration: 'Pending', secrets: [] })
+    expect(await directory.find('tWIN')).toBeNull()
+    expect(await directory.find('unknown')).toBeNull()
+    expect(await directory.addForDevelopment('Fresh')).toMatchObject({ id: 'Fresh', securityProfile: 0 })
+    expect(await directory.addForDevelopment('Fresh')).toMatchObject({ id: 'Fresh' })
+  } finally {
+    await drop()
+  }
+})
