@@ -1,5 +1,6 @@
 import type { Database } from '@busbar/store'
 import { stepColumns, transactionColumns } from './save.js'
+import { stableJson } from './stable-json.js'
 import type { ChargingState } from './state.js'
 
 /**
@@ -105,9 +106,11 @@ function distinct(rows: object[]): object[] {
   return [...new Map(rows.map((row) => [textOf(row), row])).values()]
 }
 
+// Stable, because jsonb gives members back in an order of its own.
 function textOf(row: object): string {
-  return JSON.stringify(
-    Object.entries(row).sort(([left], [right]) => (left < right ? -1 : 1)),
-    (_, value) => (typeof value === 'bigint' ? String(value) : value),
+  return stableJson(
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' ? String(value) : value]),
+    ),
   )
 }

@@ -5,12 +5,12 @@ export function toInt4(value: number | null): number | null {
   return value !== null && Number.isInteger(value) && value >= 0 && value <= 0x7fffffff ? value : null
 }
 
-/** When it happened by the station's clock; Postgres has no year 0, so such a clock counts as none. */
+/** When it happened by the station's clock. A year that ISO 8601 or Postgres write otherwise counts as no clock. */
 export function stationTime(
   { at, guessed }: { at: Date; guessed: boolean },
   receivedAt: Date,
 ): { at: Date; isPlausible: boolean } {
-  const isTime = at.getUTCFullYear() >= 1
+  const isTime = at.getUTCFullYear() >= 1 && at.getUTCFullYear() <= 9999
   return { at: isTime ? at : receivedAt, isPlausible: isTime && !guessed && isPlausibleClock(at, receivedAt) }
 }
 

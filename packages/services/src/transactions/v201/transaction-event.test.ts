@@ -206,7 +206,7 @@ describe('clocks', () => {
     expect(find(state)).toMatchObject({ energyWh: 25n, heldReasons: [] })
   })
 
-  test.each([undefined, '0', 'garbage', '0000-00-00T00:00:00Z', '0000-01-01T00:00:00Z'])(
+  test.each([undefined, '0', 'garbage', '0000-00-00T00:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59-05:00'])(
     'a timestamp of %s is the time of receipt',
     (timestamp) => {
       const state = chargingState()
