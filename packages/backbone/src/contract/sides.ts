@@ -140,9 +140,13 @@ export const sides: Side[] = [embedded, ...(services ? [distributed(services.bro
 /** The one side that has several processes; empty where its services are not named. */
 export const distributedSides: Side[] = sides.filter((side) => side.name === 'distributed')
 
-/** Waits until a condition holds, 10 s at most. */
-export async function until(condition: () => boolean | Promise<boolean>, what = 'the condition'): Promise<void> {
-  const deadline = performance.now() + 10_000
+/** @throws Error when the condition does not come true in time */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what = 'the condition',
+  timeoutMs = 10_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`${what} does not come`)
     await new Promise((resolve) => setTimeout(resolve, 10))

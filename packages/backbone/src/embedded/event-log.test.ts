@@ -1,10 +1,12 @@
 import { createTestDatabase, type Database, type TestDatabase } from '@busbar/store'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { until } from '../contract/sides.js'
 import { type Backbone, countUnreadEmbeddedRecords, openEmbeddedBackbone } from '../index.js'
 import { deleteOldRecords } from './retention.js'
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 })
 
 let db: TestDatabase
 let database: Database
@@ -58,7 +60,7 @@ test('the next process starts where the last one ended', async () => {
   expect(values).toEqual(['one', 'two'])
 })
 
-test('a lost lock is claimed again, and nothing is appended without it', async () => {
+test('a lock that was lost is claimed again', async () => {
   await database.query({
     text: "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
     values: [],

@@ -1,7 +1,7 @@
 import net from 'node:net'
 
 /** A network between us and a service, for tests to break. */
-export interface Proxy {
+export interface BreakableNetwork {
   port: number
   /** Ends all connections and refuses new ones. */
   cut(): void
@@ -11,7 +11,7 @@ export interface Proxy {
   close(): Promise<void>
 }
 
-export async function startProxy(target: { host: string; port: number }): Promise<Proxy> {
+export async function startProxy(target: { host: string; port: number }): Promise<BreakableNetwork> {
   const pairs = new Set<[net.Socket, net.Socket]>()
   let state: 'open' | 'cut' | 'stalled' = 'open'
   const server = net.createServer((client) => {

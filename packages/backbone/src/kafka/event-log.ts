@@ -15,8 +15,9 @@ import {
 } from '../shared/offsets.js'
 import type { Topics } from '../topics.js'
 import { createKafka, type KafkaAddress } from './client.js'
-import { connectProducer } from './producer.js'
-import { KafkaReader, type Place } from './reader.js'
+import { createProducer } from './producer.js'
+import { KafkaReader, type Place, readerRetry } from './reader.js'
+import { type Reconnecting, reconnecting } from './reconnecting.js'
 import { checkTopics, toUnavailable } from './topics.js'
 
 export interface KafkaEventLogOptions extends KafkaAddress {
@@ -27,7 +28,7 @@ export interface KafkaEventLogOptions extends KafkaAddress {
   limits?: Partial<AppendLimits>
 }
 
-const requestTimeoutMs = 8000
+const requestTimeoutMs = 5000
 const lagEveryMs = 5000
 
 /** Earliest offset and the one after the last. */
@@ -42,12 +43,13 @@ interface Range {
  */
 export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
   const { topics, partitions, metrics, log } = options
-  const admin = createKafka(options, { retry: { retries: 3 }, requestTimeout: requestTimeoutMs }).admin()
+  const admin = reconnecting(createKafka(options, { retry: { retries: 1 }, requestTimeout: requestTimeoutMs }).admin())
   try {
-    await admin.connect()
-    await checkTopics(admin, topics, partitions)
-    const { clusterId } = await admin.describeCluster()
-    const producer = await connectProducer(options)
+    await admin.use((client) => checkTopics(client, topics, partitions))
+    const { clusterId } = await admin.use((client) => client.describeCluster())
+    const producer = createProducer(options)
+    // The first record need not wait for a connection.
+    await producer.connect()
     const limits = options.limits ?? {}
     const queue = new AppendQueue({ topics, partitions, send: producer.send, log, metrics, limits })
     return {
@@ -60,12 +62,12 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
       tail: (tail) => startTail(tail, admin, options),
       close: async () => {
         await queue.close()
-        await producer.disconnect()
-        await admin.disconnect()
+        await producer.close()
+        await admin.close()
       },
     }
   } catch (cause) {
-    await admin.disconnect()
+    await admin.close()
     throw toUnavailable(cause)
   }
 }
@@ -73,7 +75,7 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
 async function startConsumer(
   { service, topics, onBatch, onAssigned, onRevoked }: ConsumeOptions,
   logId: string,
-  admin: Admin,
+  admin: Reconnecting<Admin>,
   queue: AppendQueue,
   options: KafkaEventLogOptions,
 ): Promise<{ stop(): Promise<void> }> {
@@ -91,7 +93,7 @@ async function startConsumer(
   }
 
   const reader = new KafkaReader({
-    kafka: createKafka(options, { retry: { retries: 8 }, requestTimeout: requestTimeoutMs }),
+    kafka: createKafka(options, { retry: readerRetry, requestTimeout: requestTimeoutMs }),
     // The topics of another prefix are another system.
     groupId: `${options.topics.events.replace(/\.events$/, '')}.${service}`,
     topics,
@@ -135,7 +137,7 @@ async function startConsumer(
 async function placeConsumer(
   wanted: readonly TopicPartition[],
   consumer: Consumer,
-  admin: Admin,
+  admin: Reconnecting<Admin>,
   { database, log, metrics }: KafkaEventLogOptions,
 ): Promise<Map<string, Place>> {
   const ranges = await fetchRanges(admin, wanted)
@@ -168,14 +170,14 @@ async function placeConsumer(
 
 async function startTail(
   { topics, from, onRecords }: TailOptions,
-  admin: Admin,
+  admin: Reconnecting<Admin>,
   options: KafkaEventLogOptions,
 ): Promise<{ stop(): Promise<void> }> {
   const groupId = `${options.topics.canary}.tail-${randomUUID()}`
   // The group has one member: what it has read it need not share.
   const read: Positions = new Map()
   const reader = new KafkaReader({
-    kafka: createKafka(options, { retry: { retries: 8 }, requestTimeout: requestTimeoutMs }),
+    kafka: createKafka(options, { retry: readerRetry, requestTimeout: requestTimeoutMs }),
     groupId,
     topics,
     partitions: options.partitions,
@@ -208,15 +210,15 @@ async function startTail(
   return {
     stop: async () => {
       await reader.stop()
-      await admin.deleteGroups([groupId])
+      await admin.use((client) => client.deleteGroups([groupId]))
     },
   }
 }
 
-async function fetchRanges(admin: Admin, wanted: readonly TopicPartition[]): Promise<Map<string, Range>> {
+async function fetchRanges(admin: Reconnecting<Admin>, wanted: readonly TopicPartition[]): Promise<Map<string, Range>> {
   const ranges = new Map<string, Range>()
   const fetchTopic = async (topic: string) => {
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+    for (const { partition, low, high } of await admin.use((client) => client.fetchTopicOffsets(topic))) {
       ranges.set(positionKey({ topic, partition }), { low: BigInt(low), high: BigInt(high) })
     }
   }

@@ -1,11 +1,13 @@
 import type { Producer, TopicMessages } from 'kafkajs'
 import type { PlacedRecord } from '../shared/append-queue.js'
 import { createKafka, type KafkaAddress } from './client.js'
+import { reconnecting } from './reconnecting.js'
 
 export interface KafkaProducer {
+  connect(): Promise<void>
   /** One attempt, acknowledged by all replicas. */
   send(records: readonly PlacedRecord[]): Promise<void>
-  disconnect(): Promise<void>
+  close(): Promise<void>
 }
 
 /** How long the brokers and we wait for one request; several attempts fit into the 20 s of an append. */
@@ -15,21 +17,23 @@ const requestTimeoutMs = 5000
  * A producer without retries of its own: repeating belongs to the append queue, which keeps the order. (kafkajs,
  * repeating after a leader moved, also takes a record for acknowledged that it never sent.)
  */
-export async function connectProducer(address: KafkaAddress): Promise<KafkaProducer> {
+export function createProducer(address: KafkaAddress): KafkaProducer {
   const kafka = createKafka(address, { retry: { retries: 0 }, requestTimeout: requestTimeoutMs })
-  const producer = kafka.producer({
-    allowAutoTopicCreation: false,
-    maxInFlightRequests: 1,
-    retry: { retries: 0 },
-    createPartitioner:
-      () =>
-      ({ message }) =>
-        message.partition ?? 0,
-  })
-  await producer.connect()
+  const connection = reconnecting(
+    kafka.producer({
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: 1,
+      retry: { retries: 0 },
+      createPartitioner:
+        () =>
+        ({ message }) =>
+          message.partition ?? 0,
+    }),
+  )
   return {
-    send: (records) => send(producer, records),
-    disconnect: () => producer.disconnect(),
+    connect: () => connection.use(async () => {}),
+    send: (records) => connection.use((producer) => send(producer, records)),
+    close: connection.close,
   }
 }
 

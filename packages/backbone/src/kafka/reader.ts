@@ -45,6 +45,9 @@ interface Part {
   reject: (error: unknown) => void
 }
 
+/** Few: after the last one the consumer starts again, with new connections. */
+export const readerRetry = { retries: 2, initialRetryTime: 100, maxRetryTime: 1000 }
+
 const sessionTimeoutMs = 6000
 const heartbeatMs = 1000
 const maxBackoffMs = 5000
@@ -80,7 +83,7 @@ export class KafkaReader {
       maxBytesPerPartition: 1024 * 1024,
       maxBytes: 4 * 1024 * 1024,
       allowAutoTopicCreation: false,
-      retry: { retries: 8, initialRetryTime: 100, maxRetryTime: 2000 },
+      retry: readerRetry,
     })
     this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => this.#join(payload.memberAssignment))
     this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
