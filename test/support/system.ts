@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -122,8 +122,6 @@ async function ready(process: BusbarProcess, port: number, logFile: string): Pro
 /** `busbar up` in a data folder of its own; nothing outside it is used. */
 export async function startEmbedded(env: Record<string, string> = {}): Promise<System> {
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-system-'))
-  // Where root runs the tests, Postgres runs as another user.
-  await chmod(folder, 0o711)
   const [gatewayPort, apiPort, postgresPort] = [await freePort(), await freePort(), await freePort()]
   const logFile = path.join(folder, 'up.log')
   const environment = {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -49,6 +49,21 @@ test('a second start finds the data of the first', async () => {
   const second = await start()
   expect(await query(second.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }])
 })
+
+test.runIf(process.getuid?.() === 0)(
+  'root starts it where no other account may enter, and finds it again',
+  async () => {
+    await chmod(dataDir, 0o700)
+    const folder = path.join(dataDir, 'data')
+    const first = await startEmbeddedPostgres({ dataDir: folder, port: 0 }, log)
+    await query(first.url, 'CREATE TABLE kept AS SELECT 7 AS seven')
+    await first.stop()
+
+    const second = await startEmbeddedPostgres({ dataDir: folder, port: 0 }, log)
+    running.push(second)
+    expect(await query(second.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }])
+  },
+)
 
 test('speaks UTF-8 and UTC, on loopback, behind a password only its owner may read', async () => {
   const server = await start()

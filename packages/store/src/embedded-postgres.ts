@@ -55,15 +55,14 @@ const settings = {
 export async function startEmbeddedPostgres(config: EmbeddedPostgresConfig, log: Logger): Promise<EmbeddedPostgres> {
   const dataDir = path.resolve(config.dataDir)
   await mkdir(dataDir, { recursive: true })
-  const account = await findAccount()
-  // To enter a folder is not to list it; the password in it keeps mode 600.
-  if (account) await chmod(dataDir, 0o711)
+  const binaries = await findBinaries()
+  const runAs = await chooseUser(dataDir, binaries)
   const server: Server = {
     dataDir,
     cluster: path.join(dataDir, 'cluster'),
-    password: await ensurePassword(path.join(dataDir, 'password'), account),
-    account,
-    binaries: await findBinaries(),
+    password: await ensurePassword(path.join(dataDir, 'password'), runAs),
+    runAs,
+    binaries,
   }
   await initialise(server, log)
   await stopOrphan(server, log)
@@ -94,18 +93,34 @@ interface Server {
   dataDir: string
   cluster: string
   password: string
-  account: Account | undefined
+  runAs: User
   binaries: { initdb: string; pg_ctl: string; postgres: string }
 }
 
-/** Postgres refuses to run as root; undefined is our own user. */
-interface Account {
-  uid: number
-  gid: number
+/** Whom Postgres runs as: it refuses root. */
+type User =
+  | { kind: 'ourselves' }
+  | { kind: 'account'; uid: number; gid: number }
+  /** Root under another number, in a user namespace: enters what only root may enter, such as a clone in /root. */
+  | { kind: 'namespace' }
+
+async function chooseUser(dataDir: string, binaries: Server['binaries']): Promise<User> {
+  if (process.getuid?.() !== 0) return { kind: 'ourselves' }
+  // To enter a folder is not to list it; the password in it keeps mode 600.
+  await chmod(dataDir, 0o711)
+  const account = await findAccount()
+  const reach = ['-c', 'cd "$1" && test -x "$2"', 'sh', dataDir, binaries.postgres]
+  if (await succeeds('sh', reach, account)) return { kind: 'account', ...account }
+  if (await succeeds('unshare', [...namespace, 'sh', ...reach])) return { kind: 'namespace' }
+  throw new EmbeddedPostgresError(
+    `Embedded Postgres does not run as root, and user postgres may not enter ${dataDir} or ${binaries.postgres}.`,
+  )
 }
 
-async function findAccount(): Promise<Account | undefined> {
-  if (process.getuid?.() !== 0) return undefined
+/** Options of `unshare` (util-linux): inside, we are an ordinary user whose files are root's. */
+const namespace = ['--user', '--map-user=1000', '--map-group=1000', '--']
+
+async function findAccount(): Promise<{ uid: number; gid: number }> {
   const ids = async () => ({
     uid: Number((await run('id', ['-u', 'postgres'])).stdout),
     gid: Number((await run('id', ['-g', 'postgres'])).stdout),
@@ -117,6 +132,12 @@ async function findAccount(): Promise<Account | undefined> {
     return await ids()
   }
 }
+
+const succeeds = (file: string, args: readonly string[], account = {}) =>
+  run(file, [...args], { ...account, cwd: '/' }).then(
+    () => true,
+    () => false,
+  )
 
 async function findBinaries(): Promise<Server['binaries']> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
@@ -140,10 +161,10 @@ async function ensureExecutable(file: string): Promise<void> {
   await access(file, constants.X_OK).catch(() => chmod(file, 0o755))
 }
 
-async function ensurePassword(file: string, account: Account | undefined): Promise<string> {
+async function ensurePassword(file: string, runAs: User): Promise<string> {
   try {
     await writeFile(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' })
-    if (account) await chown(file, account.uid, account.gid)
+    if (runAs.kind === 'account') await chown(file, runAs.uid, runAs.gid)
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
   }
@@ -155,8 +176,8 @@ async function initialise(server: Server, log: Logger): Promise<void> {
   if (await isFile(path.join(server.cluster, 'PG_VERSION'))) return
   const folder = await mkdtemp(path.join(server.dataDir, 'initdb-'))
   try {
-    if (server.account) await chown(folder, server.account.uid, server.account.gid)
-    await asAccount(server, server.binaries.initdb, [
+    if (server.runAs.kind === 'account') await chown(folder, server.runAs.uid, server.runAs.gid)
+    await runIn(server, server.binaries.initdb, [
       ...[`--pgdata=${folder}`, `--username=${userName}`, `--pwfile=${path.join(server.dataDir, 'password')}`],
       ...['--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--locale-provider=builtin'],
       ...['--builtin-locale=C.UTF-8', '--no-instructions'],
@@ -207,27 +228,22 @@ async function isPostgres(pid: number, cluster: string): Promise<boolean> {
 const psCommand = async (pid: number) => (await run('ps', ['-o', 'command=', '-p', String(pid)])).stdout
 
 const control = (server: Server, args: readonly string[]) =>
-  asAccount(server, server.binaries.pg_ctl, ['-D', server.cluster, ...args])
+  runIn(server, server.binaries.pg_ctl, ['-D', server.cluster, ...args])
 
-async function asAccount(server: Server, file: string, args: readonly string[]): Promise<void> {
+async function runIn({ runAs, dataDir, cluster }: Server, file: string, args: readonly string[]): Promise<void> {
+  const [program, all] = runAs.kind === 'namespace' ? ['unshare', [...namespace, file, ...args]] : [file, [...args]]
   try {
-    // Postgres looks at its working directory, which its account may not be allowed to.
-    await run(file, [...args], {
-      ...server.account,
-      cwd: path.parse(server.dataDir).root,
+    await run(program, all, {
+      ...(runAs.kind === 'account' ? { uid: runAs.uid, gid: runAs.gid } : {}),
+      // Postgres looks at its working directory, which its account may not be allowed to.
+      cwd: path.parse(dataDir).root,
       env: { ...process.env, LC_ALL: 'C' },
     })
   } catch (cause) {
     const { stderr = '', stdout = '' } = cause as { stderr?: string; stdout?: string }
-    const logged = await readFile(path.join(server.cluster, 'postgres.log'), 'utf8').catch(() => '')
+    const logged = await readFile(path.join(cluster, 'postgres.log'), 'utf8').catch(() => '')
     const said = [stderr, stdout, logged.split('\n').slice(-6).join('\n')].map((text) => text.trim()).filter(Boolean)
-    const hint =
-      server.account && /ermission denied/.test(said.join())
-        ? ' As root, the folder must be one that user postgres may enter.'
-        : ''
-    throw new EmbeddedPostgresError(`Embedded Postgres in ${server.dataDir} failed.${hint}\n${said.join('\n')}`, {
-      cause,
-    })
+    throw new EmbeddedPostgresError(`Embedded Postgres in ${dataDir} failed.\n${said.join('\n')}`, { cause })
   }
 }
 
