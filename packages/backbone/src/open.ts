@@ -1,7 +1,7 @@
 import type { Database } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { openEmbeddedEventLog } from './embedded/event-log.js'
+import { countUnreadEmbeddedRecords, openEmbeddedEventLog } from './embedded/event-log.js'
 import { createLocalJobWakes } from './embedded/job-wakes.js'
 import { createLocalOwnership } from './embedded/ownership.js'
 import { LocalStationChannels } from './embedded/station-channels.js'
@@ -58,13 +58,18 @@ export async function openEmbeddedBackbone(options: EmbeddedBackboneOptions): Pr
 
 /**
  * All four ports on Kafka, Redis and Postgres. Redis may be away at the start.
- * @throws Error when topics are missing or have another number of partitions; UnavailableError when Kafka is away
+ * @throws Error when topics are missing or have another number of partitions, or when this database was embedded before
+ *   and its log holds records nobody has applied; UnavailableError when Kafka or Postgres is away
  */
 export async function openDistributedBackbone(options: DistributedBackboneOptions): Promise<Backbone> {
   const { database, redisUrl, log } = options
   const topics = topicNames(options.topicPrefix)
   const metrics = backboneMetrics(options.metrics)
   const prefix = `${options.topicPrefix}:`
+  const unread = await countUnreadEmbeddedRecords(database)
+  if (unread > 0) {
+    throw new Error(`the embedded log holds ${unread} unread records: empty it with "busbar up --drain" before Kafka`)
+  }
   const eventLog = await openKafkaEventLog({ ...options, topics, metrics })
   const requests = openRequests(redisUrl, log)
   const subscriber = openSubscriber(redisUrl, log)

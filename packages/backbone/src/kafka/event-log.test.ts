@@ -35,6 +35,15 @@ describe.each(distributedSides)('the event log on Kafka', (side) => {
     await expect(open('nobody-made-these', 3)).rejects.toThrow('run "busbar migrate" first')
   })
 
+  test('a start on Kafka is refused while the embedded log has unread records', async () => {
+    await harness.database.commit([
+      { text: "INSERT INTO log_partition (topic, partition, next) VALUES ('busbar.events', 0, 5)", values: [] },
+      { text: "INSERT INTO consumer_offset VALUES ('embedded', 'stations', 'busbar.events', 0, 3)", values: [] },
+    ])
+
+    await expect(open(prefix(), 3)).rejects.toThrow('the embedded log holds 2 unread records')
+  })
+
   test('a tail leaves no group behind', async () => {
     const admin = plainKafka(brokers).admin()
     await admin.connect()

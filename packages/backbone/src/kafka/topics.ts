@@ -62,14 +62,14 @@ function toTopicConfig(topic: string, partitions: number, replication: number): 
   }
 }
 
-/** Brokers hear of new topics a little after the controller made them; kafkajs's own waiting fails then (4.1 brokers). */
+/** Brokers hear of new topics a little after the controller made them (4.1), and kafkajs's own waiting fails then. */
 async function waitForTopics(admin: Admin, names: string[]): Promise<void> {
   const deadline = performance.now() + creationTimeoutMs
   for (;;) {
     try {
-      const { topics } = await admin.fetchTopicMetadata({ topics: names })
-      if (topics.every((topic) => topic.partitions.every(({ leader }) => leader >= 0))) return
-      throw new UnavailableError('new topics have no leaders yet')
+      // Asks each leader, so that the first append finds it.
+      for (const name of names) await admin.fetchTopicOffsets(name)
+      return
     } catch (cause) {
       if (performance.now() > deadline) throw cause
     }
