@@ -141,11 +141,10 @@ function totalRegister({ series }: Registers): { name: string; register: Registe
 
 function measureSeries({ series }: Registers, limits: EnergyLimits): Measured | null {
   for (const names of candidates) {
-    const known = names.flatMap((name) => series[name] ?? [])
-    if (known.length > 0 && known.every((register) => register.second)) {
-      const present = names.filter((name) => series[name])
-      return sumRegisters(known, present.join(' + '), limits)
-    }
+    const present = names.filter((name) => series[name])
+    if (present.length === 0) continue
+    const known = present.flatMap((name) => series[name] ?? [])
+    if (known.every(({ second }) => second)) return sumRegisters(known, present.join(' + '), limits)
   }
   return null
 }

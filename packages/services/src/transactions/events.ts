@@ -15,7 +15,9 @@ export type Snapshot = Pick<
 > & { flags: readonly string[] }
 
 export function snapshot(transaction: ChargingTransaction): Snapshot {
-  return { ...transaction }
+  const { startedAt, endedAt, energyWh, heldReasons, chargingState, evseNumber, connectorNumber, tokenValue, flags } =
+    transaction
+  return { startedAt, endedAt, energyWh, heldReasons, chargingState, evseNumber, connectorNumber, tokenValue, flags }
 }
 
 /**
