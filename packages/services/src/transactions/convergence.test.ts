@@ -1,3 +1,4 @@
+import { validate } from '@busbar/ocpp'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { history16, type Message, message201, rearranged } from './histories.js'
@@ -9,7 +10,9 @@ function play(messages: Message[]) {
   const state = chargingState()
   const answers = new Map<Message, Set<string>>()
   messages.forEach((message, index) => {
-    const decision = decide(state, message({ sequence: index, connectionId: `connection-${index % 3}` }))
+    const record = message({ sequence: index, connectionId: `connection-${index % 3}` })
+    const decision = decide(state, record)
+    expect(validate(record.protocol, record.action, 'response', decision.result, 'outbound')).toEqual([])
     answers.set(message, (answers.get(message) ?? new Set()).add(JSON.stringify(decision.result)))
   })
   return { projection: project(rowsOf(state), { arrival: false }), answers }
