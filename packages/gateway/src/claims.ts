@@ -113,7 +113,7 @@ export class Claims {
 
   async #reclaim(): Promise<void> {
     this.#isReclaiming = true
-    const living = [...this.#unowned].filter((connection) => connection.lastSeenAt > this.#disownedAt)
+    const living = [...this.#unowned].filter(({ isOpen, lastSeenAt }) => isOpen && lastSeenAt > this.#disownedAt)
     await Promise.all(living.slice(0, perTick).map((connection) => this.#register(connection)))
     this.#isReclaiming = false
   }

@@ -320,6 +320,18 @@ test('the newest connection owns the station', async () => {
   expect(await young.answer('1')).toMatchObject([3, '1', {}])
 })
 
+test('without Redis the newest connection still closes the older one of this gateway', async () => {
+  const { connect, redis } = await start()
+  const old = await connect()
+  redis.isAway = true
+
+  const young = await connect()
+
+  expect((await old.closed).code).toBe(closeCodes.takenOver)
+  young.call('1', 'Heartbeat', {})
+  await young.answer('1')
+})
+
 test('heartbeats become one presence record', async () => {
   const { connect, log } = await start({ presenceIntervalSeconds: 0.1, pingIntervalSeconds: 0.1 })
   const station = await connect()

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { ByteBudget } from './byte-budget.js'
 import { Claims } from './claims.js'
-import { type GatewayConfig, gatewayDefaults } from './config.js'
+import { closeCodes, type GatewayConfig, gatewayDefaults } from './config.js'
 import { Connection, type ConnectionPorts } from './connection/connection.js'
 import { openSocketServer, type StationSocket } from './connection/station-socket.js'
 import { drain, paceOf } from './drain.js'
@@ -20,7 +20,14 @@ import { TrustedProxies } from './upgrade/address.js'
 import { TokenBucket } from './upgrade/admission.js'
 import { StationDirectory } from './upgrade/station-directory.js'
 import { Throttle } from './upgrade/throttle.js'
-import { type Admitted, admit, comeBackLater, type Refusal, type UpgradePorts } from './upgrade/upgrade.js'
+import {
+  type Admitted,
+  admit,
+  comeBackLater,
+  type Refusal,
+  type RefusalReason,
+  type UpgradePorts,
+} from './upgrade/upgrade.js'
 
 export interface GatewayPorts {
   database: Database
@@ -46,6 +53,9 @@ export interface Gateway {
 const headerBytes = { direct: 8 * 1024, behindProxy: 64 * 1024 }
 const roundMs = 5_000
 const housekeepingMs = 1_000
+
+/** What the operator can do something about; the others pass by themselves. */
+const shownReasons = new Set<RefusalReason>(['unknown', 'credentials', 'throttled', 'profile', 'protocol'])
 
 type GatewayState = { kind: 'open' } | { kind: 'draining'; done: Promise<void> }
 
@@ -154,7 +164,10 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     }
     const connection = new Connection(connectionId, webSocket, admitted, seat.claim, connectionPorts)
     webSocket.connection = connection
-    byStation.get(station.id)?.deliver({ kind: 'takeover', epoch: connection.epoch, connectionId })
+    const older = byStation.get(station.id)
+    // The store of owners tells it, unless one of the two is not in there.
+    if (older && !(older.isOwner && connection.isOwner))
+      older.close(closeCodes.takenOver, 'A newer connection took over')
     byStation.set(station.id, connection)
     connections.add(connection)
     leaving.set(connection, () => leave(connection))
@@ -186,7 +199,8 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
 
   function refuse(socket: Duplex, refusal: Refusal, address: string): void {
     metrics.refusedUpgrade(refusal.reason)
-    if (refusal.stationId !== '') refused.add(refusal.stationId, refusal.reason, address)
+    if (shownReasons.has(refusal.reason) && refusal.stationId !== '')
+      refused.add(refusal.stationId, refusal.reason, address)
     if (!socket.destroyed) writeRefusal(socket, refusal.status, refusal.headers)
   }
 

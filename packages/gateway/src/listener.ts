@@ -36,7 +36,7 @@ export async function listen(config: ListenerConfig, onUpgrade: OnUpgrade): Prom
   })
   server.on('upgrade', (request, socket, head) => {
     // Until the WebSocket library takes it, nobody else hears the socket's errors.
-    socket.on('error', () => socket.destroy())
+    socket.on('error', destroySocket)
     onUpgrade(request, socket, head)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -74,4 +74,8 @@ export function writeRefusal(socket: Duplex, status: number, headers: Record<str
 function statusOf({ code }: NodeJS.ErrnoException): number {
   if (code === 'HPE_HEADER_OVERFLOW') return 431
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+}
+
+function destroySocket(this: Duplex): void {
+  this.destroy()
 }

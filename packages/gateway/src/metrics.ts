@@ -15,16 +15,17 @@ class Tally {
     this.#names = names
   }
 
-  /** @param values few and known: what a station says is never a label */
-  add(values: readonly string[]): void {
-    const key = values.length === 1 ? (values[0] as string) : values.join(' ')
+  /** Values of the labels in their order; few and known: what a station says is never a label. */
+  add(first: string, second = '', third = ''): void {
+    const key = second === '' ? first : `${first} ${second} ${third}`
     const entry = this.#counts.get(key)
-    if (entry) entry.count++
-    else
-      this.#counts.set(key, {
-        labels: Object.fromEntries(this.#names.map((name, at) => [name, values[at] ?? ''])),
-        count: 1,
-      })
+    if (entry) {
+      entry.count++
+      return
+    }
+    const values = [first, second, third]
+    const labels = Object.fromEntries(this.#names.map((name, at) => [name, values[at] ?? '']))
+    this.#counts.set(key, { labels, count: 1 })
   }
 
   flush(): void {
@@ -77,37 +78,37 @@ export class GatewayMetrics {
   }
 
   call(action: string, answer: string, outcome: CallOutcome): void {
-    this.#tallies.calls.add([action, answer, outcome])
+    this.#tallies.calls.add(action, answer, outcome)
   }
 
   safeAnswer(action: string): void {
-    this.#tallies.safe.add([action])
+    this.#tallies.safe.add(action)
   }
 
   quirk(kind: string): void {
-    this.#tallies.quirks.add([kind])
+    this.#tallies.quirks.add(kind)
   }
 
   upgrade(protocol: string): void {
-    this.#tallies.upgrades.add([protocol])
+    this.#tallies.upgrades.add(protocol)
   }
 
   refusedUpgrade(reason: string): void {
-    this.#tallies.refused.add([reason])
+    this.#tallies.refused.add(reason)
   }
 
   command(outcome: string): void {
-    this.#tallies.commands.add([outcome])
+    this.#tallies.commands.add(outcome)
   }
 
   closed(code: number): void {
     // A station may give any of 4,000 codes.
-    this.#tallies.closes.add([knownCloseCodes.has(code) ? String(code) : 'other'])
+    this.#tallies.closes.add(knownCloseCodes.has(code) ? String(code) : 'other')
   }
 
   /** journal: a copy for the journal; answer: it came too late; outcome: of a call of ours; command: not for us. */
   lost(what: 'journal' | 'answer' | 'outcome' | 'command'): void {
-    this.#tallies.lost.add([what])
+    this.#tallies.lost.add(what)
   }
 
   observeAnswer(answer: 'log' | 'decision', seconds: number): void {

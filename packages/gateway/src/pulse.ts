@@ -1,5 +1,7 @@
 import type { Connection } from './connection/connection.js'
 
+const noticedSleepMs = 2_000
+
 /**
  * One timer for all connections: every tick those with something pending are looked at, and a slice of all others, so
  * that each gets its beat (ping, silence, presence) once a round.
@@ -11,6 +13,7 @@ export class Pulse {
   readonly #timer: NodeJS.Timeout
   #at = 0
   #next = 0
+  #tickedAt = performance.now()
 
   /** @param roundMs how often a connection gets its beat */
   constructor(tickMs: number, roundMs: number, busy: ReadonlySet<Connection>, onTick: (now: number) => void) {
@@ -34,9 +37,17 @@ export class Pulse {
 
   #tick(): void {
     const now = performance.now()
+    const sleptMs = now - this.#tickedAt
+    this.#tickedAt = now
+    if (sleptMs > noticedSleepMs) this.#forgiveSilence(now)
     // First of all, because a process that slept may have lost what it owned.
     this.#onTick(now)
     for (const connection of this.#busy) connection.sweep(now)
     for (const connection of this.#slots[this.#at++ % this.#slots.length] ?? []) connection.beat(now)
+  }
+
+  /** While this process did not run it heard nobody: that says nothing about the stations. */
+  #forgiveSilence(now: number): void {
+    for (const slot of this.#slots) for (const connection of slot) connection.forgiveSilence(now)
   }
 }

@@ -69,6 +69,7 @@ export class Connection {
   #gate: Gate | null = null
   #journal: Journal | null = null
   #hasSpoken = false
+  #listeningSince: number
   #pingedAt: number
   #presenceAt: number
 
@@ -86,6 +87,7 @@ export class Connection {
     this.#claim = claim
     this.#openedAt = performance.now()
     this.lastSeenAt = this.#openedAt
+    this.#listeningSince = this.#openedAt
     this.#pingedAt = this.#openedAt
     this.#presenceAt = this.#openedAt
     this.#logConnected()
@@ -97,6 +99,10 @@ export class Connection {
 
   get isOwner(): boolean {
     return this.#claim.isOwner
+  }
+
+  get isOpen(): boolean {
+    return this.#state.kind === 'open'
   }
 
   get isClosed(): boolean {
@@ -172,7 +178,6 @@ export class Connection {
 
   /** Registered again, after Redis or this process was away. */
   claimed(epoch: number): void {
-    if (this.isClosed) return
     this.#claim = { epoch, isOwner: true }
     this.#logConnected()
   }
@@ -267,8 +272,8 @@ export class Connection {
     const { config } = this.ports
     if (this.isClosed) return
     // An unread socket cannot show life.
-    if (this.#socket.isPaused) this.lastSeenAt = now
-    if (now - this.lastSeenAt > this.#silentAfterMs()) {
+    if (this.#socket.isPaused) this.forgiveSilence(now)
+    if (now - Math.max(this.lastSeenAt, this.#listeningSince) > this.#silentAfterMs()) {
       this.cut('silent')
       return
     }
@@ -279,6 +284,11 @@ export class Connection {
       return
     }
     if (this.heartbeats > 0 && now - this.#presenceAt >= config.presenceIntervalSeconds * 1000) this.#logPresence(now)
+  }
+
+  /** Nobody listened until now. */
+  forgiveSilence(now: number): void {
+    this.#listeningSince = now
   }
 
   ping(now: number): void {

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import { randomInt } from 'node:crypto'
 import type { ChannelMessage, OutgoingRecord } from '@busbar/backbone'
 import {
@@ -125,17 +124,20 @@ export class Inbound {
 
   #handle(frame: Buffer): void {
     const connection = this.#connection
-    if (!isUtf8(frame)) connection.ports.metrics.quirk('invalid-utf8')
+    const text = frame.toString('utf8')
+    // Stands for bytes that are no UTF-8; hardly any station means the character itself.
+    if (text.includes('\ufffd')) connection.ports.metrics.quirk('invalid-utf8')
     let message: Frame
     try {
-      message = parseFrame(frame.toString('utf8'), connection.protocol)
+      message = parseFrame(text, connection.protocol)
     } catch (cause) {
       if (!(cause instanceof OcppError)) throw cause
       this.#broken(frame, cause)
       return
     }
     if (message.kind === 'call') {
-      this.#call(toPending(frame, message, findAction(connection.protocol, message.action) ?? null), message.action)
+      const row = findAction(connection.protocol, message.action) ?? null
+      this.#call(toPending(frame, message, row, connection.lastSeenAt), message.action)
     } else if (message.kind === 'result' || message.kind === 'error') {
       if (!connection.answered(message)) connection.journal.stray('refused', frame, 'answer to no call of ours')
     } else {
@@ -256,7 +258,7 @@ export class Inbound {
     journal.stray('broken', frame, error.message)
     // 1.6 has no id for a message without one, so there is nobody to answer; 2.0.1 says -1 (part 4 §4.2.3).
     if (messageId === '-1' && protocol === 'ocpp1.6') return
-    this.#answerAtOnce(toPending(frame, { messageId, payload: {} }, null), text, 'refused')
+    this.#answerAtOnce(toPending(frame, { messageId, payload: {} }, null, this.#connection.lastSeenAt), text, 'refused')
   }
 
   #refuseBinary(frame: Buffer): void {
@@ -334,6 +336,7 @@ function toPending(
   frame: Buffer,
   { messageId, payload }: { messageId: string; payload: Payload },
   row: ActionRow | null,
+  receivedAt: number,
 ): PendingCall {
   return {
     messageId,
@@ -343,7 +346,7 @@ function toPending(
     payload,
     answer: 'local',
     sequence: -1,
-    receivedAt: performance.now(),
+    receivedAt,
     transactionId: undefined,
     phase: logging,
   }

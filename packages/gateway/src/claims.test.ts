@@ -1,0 +1,82 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { commandMessage, startTestGateway, type TestGateway, until } from './testing.js'
+
+let running: TestGateway[] = []
+
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await Promise.all(running.map((each) => each.stop()))
+  running = []
+})
+
+async function start(): Promise<TestGateway> {
+  const gateway = await startTestGateway({ leaseRenewMs: 40, pingIntervalSeconds: 0.5 })
+  running.push(gateway)
+  return gateway
+}
+
+/** The process did not run for so long; its clocks went on. */
+function sleep(ms: number): void {
+  const { now } = performance
+  vi.spyOn(performance, 'now').mockImplementation(() => now.call(performance) + ms)
+}
+
+const outcomes = ({ log }: TestGateway) => log.ofType('outcome').map((record) => JSON.parse(String(record.value)))
+
+test('a process that slept longer than its lease sends no command, and registers its living sockets again', async () => {
+  const gateway = await start()
+  const { connect, log, redis } = gateway
+  const station = await connect()
+  await until(() => log.ofType('connected').length === 1)
+  const before = redis.owners.get('CP1')?.epoch ?? 0
+
+  sleep(20_000)
+  await redis.ownership.dispatch('CP1', commandMessage({ commandId: 'stale' }))
+
+  await until(() => outcomes(gateway).length === 1)
+  expect(outcomes(gateway)[0]).toMatchObject({ commandId: 'stale', outcome: 'unsent' })
+  await until(() => log.ofType('connected').length === 2)
+  expect(redis.owners.get('CP1')?.epoch).toBeGreaterThan(before)
+  await redis.ownership.dispatch('CP1', commandMessage({ commandId: 'fresh' }))
+  expect((await station.first((frame) => frame[0] === 2))[2]).toBe('ClearCache')
+})
+
+test('a long sleep is not taken for the silence of stations', async () => {
+  const { connect } = await start()
+  const station = await connect()
+
+  sleep(300_000)
+  await until(() => redis.owners.size === 1)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  station.call('1', 'Heartbeat', {})
+
+  expect((await station.answer('1'))[0]).toBe(3)
+})
+
+test('a socket that shows no life does not take its station back', async () => {
+  const gateway = await start()
+  const { connect, log, redis } = gateway
+  await connect({ autoPong: false })
+  await until(() => log.ofType('connected').length === 1)
+  redis.owners.set('CP1', { epoch: 9e15, connectionId: 'at another gateway', gatewayId: 'another' })
+
+  sleep(20_000)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+
+  expect(redis.owners.get('CP1')?.connectionId).toBe('at another gateway')
+})
+
+test('Redis away longer than the lease: all are registered again on its return', async () => {
+  const gateway = await start()
+  const { connect, log, redis } = gateway
+  await connect()
+  await until(() => log.ofType('connected').length === 1)
+  redis.isAway = true
+  sleep(20_000)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  redis.owners.clear()
+
+  redis.isAway = false
+
+  await until(() => redis.owners.size === 1)
+})
