@@ -159,4 +159,4 @@ export function answered(frame: InboundRecord, answer: object, overrides: Partia
 export const idToken = (value: string, type = 'ISO14443') => ({ idToken: value, type })
 
 /** 200 while working, 10^4 in CI, 10^5 by `npm run properties`. */
-export const propertyRuns = Number(process.env.BUSBAR_PROPERTY_RUNS ?? 200)
+export const propertyRuns = Number(process.env.PROPERTY_RUNS ?? 200)
