@@ -61,18 +61,20 @@ test('the next process starts where the last one ended', async () => {
 })
 
 test('a lock that was lost is claimed again', async () => {
-  await database.query({
-    text: "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-    values: [],
-  })
-  await until(async () => {
-    const [row] = await database.query<{ locks: bigint }>({
-      text: "SELECT count(*) AS locks FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+  const holders = () =>
+    database.query<{ pid: number }>({
+      text: `SELECT pid FROM pg_locks WHERE locktype = 'advisory'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
       values: [],
     })
-    return row?.locks === 1n
+  const [before] = await holders()
+  await database.query({ text: 'SELECT pg_terminate_backend($1)', values: [before?.pid] })
+  await until(async () => {
+    const [now] = await holders()
+    return now !== undefined && now.pid !== before?.pid
   }, 'the lock')
   await append('after')
+
   await expect(open()).rejects.toThrow('another Busbar process')
 })
 
