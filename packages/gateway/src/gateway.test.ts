@@ -201,6 +201,38 @@ test('the 17th pending call waits unread, and so does all behind it', async () =
   expect(station.frames.map((frame) => frame[1])).toEqual(Array.from({ length: 30 }, (_, index) => String(index + 1)))
 })
 
+test('above the bytes in hand sockets are not read, until some are free', async () => {
+  const { connect, database, log } = await start({ maxBytesInHand: 1_500, answerWithinMs: 5_000 })
+  database.stations.push(stationRecord({ id: 'CP2' }))
+  const first = await connect()
+  const second = await connect({ id: 'CP2' })
+  await until(() => log.ofType('connected').length === 2)
+  log.isHeld = true
+  const long = { ...status, info: 'x'.repeat(1_000), vendorErrorCode: 'x' }
+
+  first.call('1', 'MeterValues', { ...meterValues, extra: 'x'.repeat(1_000) })
+  await until(() => log.heldCount === 1)
+  second.call('2', 'MeterValues', { ...meterValues, extra: long })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(log.heldCount).toBe(1)
+  log.release()
+  await first.answer('1')
+  await until(() => log.heldCount === 1)
+  log.release()
+
+  expect(await second.answer('2')).toEqual([3, '2', {}])
+})
+
+test('what is answered on log is answered though no service reads its lane yet', async () => {
+  const { connect, log } = await start()
+  const station = await connect({ protocols: ['ocpp2.0.1'] })
+
+  station.call('1', 'ClearedChargingLimit', { chargingLimitSource: 'EMS' })
+
+  expect(await station.answer('1')).toEqual([3, '1', {}])
+  expect(log.ofType('call')[0]?.topic).toBe('test.ocpp.smart-charging')
+})
+
 test('without a decision in time the safe answer is logged, then sent', async () => {
   const gateway = await start()
   const { connect, log, metric } = gateway
