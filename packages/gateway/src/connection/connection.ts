@@ -6,6 +6,7 @@ import type { ByteBudget } from '../byte-budget.js'
 import { closeCodes, type GatewayConfig } from '../config.js'
 import type { KeptRecords } from '../kept-records.js'
 import type { GatewayMetrics } from '../metrics.js'
+import { registrationOf } from '../upgrade/station-directory.js'
 import type { Admitted } from '../upgrade/upgrade.js'
 import { Gate } from './gate.js'
 import { Inbound } from './inbound.js'
@@ -351,10 +352,4 @@ export class Connection {
         : silentAfterSeconds
     return seconds * 1000
   }
-}
-
-/** Fleets moved here by DNS never boot again; what was decided about a station still counts. */
-function registrationOf(station: Admitted['station']): Registration {
-  const countsAsBooted = station.acceptWithoutBoot && station.registrationPolicy === 'accept'
-  return station.registration ?? (countsAsBooted ? 'Accepted' : null)
 }

@@ -15,9 +15,8 @@ import { closeCodes } from '../config.js'
 import type { CallOutcome } from '../metrics.js'
 import type { Connection } from './connection.js'
 import { checkPayload } from './payload-check.js'
-import { type CallPhase, type PendingCall, PendingCalls } from './pending-calls.js'
+import { type CallPhase, type PendingCall, PendingCalls, toPending } from './pending-calls.js'
 
-const logging: CallPhase = { kind: 'logging' }
 const settling: CallPhase = { kind: 'settling' }
 
 interface Refusal {
@@ -331,23 +330,3 @@ const unservedAction: Refusal = { code: 'NotSupported', message: 'No service dec
 
 const toNote = ({ code, message }: Refusal) => `${code}: ${message}`
 const namesOf = ({ action, messageId }: PendingCall) => ({ action, messageId })
-
-function toPending(
-  frame: Buffer,
-  { messageId, payload }: { messageId: string; payload: Payload },
-  row: ActionRow | null,
-  receivedAt: number,
-): PendingCall {
-  return {
-    messageId,
-    frame,
-    action: row?.action ?? 'unknown',
-    row,
-    payload,
-    answer: 'local',
-    sequence: -1,
-    receivedAt,
-    transactionId: undefined,
-    phase: logging,
-  }
-}

@@ -29,6 +29,29 @@ export type CallPhase =
   | { kind: 'settling' }
   | { kind: 'answered'; text: string; outcome: CallOutcome }
 
+const logging: CallPhase = { kind: 'logging' }
+
+/** @param row null for what is answered with a CALLERROR */
+export function toPending(
+  frame: Buffer,
+  { messageId, payload }: { messageId: string; payload: Payload },
+  row: ActionRow | null,
+  receivedAt: number,
+): PendingCall {
+  return {
+    messageId,
+    frame,
+    action: row?.action ?? 'unknown',
+    row,
+    payload,
+    answer: 'local',
+    sequence: -1,
+    receivedAt,
+    transactionId: undefined,
+    phase: logging,
+  }
+}
+
 /** The calls of one station that have no answer yet. Order: answers leave in the order of the calls. */
 export class PendingCalls {
   readonly #ports: ConnectionPorts

@@ -18,6 +18,12 @@ export interface StationRecord {
   secrets: { slot: string; hash: string }[]
 }
 
+/** Fleets moved here by DNS never boot again; what was decided about a station still counts. */
+export function registrationOf(station: StationRecord): Registration {
+  const countsAsBooted = station.acceptWithoutBoot && station.registrationPolicy === 'accept'
+  return station.registration ?? (countsAsBooted ? 'Accepted' : null)
+}
+
 type Row = StationRecord & { foldedId: string }
 
 const findStations = sql(`

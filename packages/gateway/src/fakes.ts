@@ -1,0 +1,176 @@
+import {
+  type ChannelMessage,
+  type CommandMessage,
+  type EventLog,
+  type OutgoingRecord,
+  type Ownership,
+  type StationChannels,
+  stationChannel,
+} from '@busbar/backbone'
+import { type Database, UnavailableError, Vault } from '@busbar/store'
+import type { StationRecord } from './upgrade/station-directory.js'
+
+/** A log in memory that can be stopped and broken. */
+export class FakeLog implements EventLog {
+  readonly id = 'fake'
+  readonly records: OutgoingRecord[] = []
+  available = true
+  /** Set: appends wait until `release`. */
+  isHeld = false
+  /** Called for every record once it is in. */
+  onRecord: (record: OutgoingRecord) => void = () => {}
+  #held: { record: OutgoingRecord; resolve: () => void; reject: (cause: unknown) => void }[] = []
+
+  append(record: OutgoingRecord): Promise<void> {
+    if (!this.available) return Promise.reject(new UnavailableError('The log is away'))
+    return new Promise((resolve, reject) => {
+      this.#held.push({ record, resolve, reject })
+      if (!this.isHeld) this.release()
+    })
+  }
+
+  get heldCount(): number {
+    return this.#held.length
+  }
+
+  /** Takes in what waits, all of it or the first `count`. */
+  release(count = this.#held.length): void {
+    for (const { record, resolve } of this.#held.splice(0, count)) {
+      this.records.push(record)
+      resolve()
+      this.onRecord(record)
+    }
+  }
+
+  /** Away, and what waits is refused. */
+  break(): void {
+    this.available = false
+    for (const { reject } of this.#held.splice(0)) reject(new UnavailableError('The log went away'))
+  }
+
+  ofType(type: string): OutgoingRecord[] {
+    return this.records.filter((record) => record.headers.type === type)
+  }
+
+  consume(): Promise<never> {
+    throw new Error('The gateway consumes nothing')
+  }
+
+  tail(): Promise<never> {
+    throw new Error('The gateway tails nothing')
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Channels and ownership in memory, with a switch for "Redis is away". */
+export class FakeRedis {
+  isAway = false
+  readonly owners = new Map<string, { epoch: number; connectionId: string; gatewayId: string }>()
+  readonly released: string[] = []
+  readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
+  #epoch = 1_000
+
+  readonly channels: StationChannels = {
+    subscribe: async (channel, listener) => {
+      const listeners = this.#listeners.get(channel) ?? new Set()
+      this.#listeners.set(channel, listeners.add(listener))
+      return async () => {
+        listeners.delete(listener)
+      }
+    },
+    publish: async (messages) => {
+      this.#failIfAway()
+      return messages.map(({ channel, message }) => this.#publish(channel, message))
+    },
+  }
+
+  readonly ownership: Ownership = {
+    register: async (stationId, connectionId, gatewayId) => {
+      this.#failIfAway()
+      const epoch = ++this.#epoch
+      this.owners.set(stationId, { epoch, connectionId, gatewayId })
+      this.#publish(stationChannel(stationId), { kind: 'takeover', epoch, connectionId })
+      return { epoch }
+    },
+    unregister: async (stationId, epoch) => {
+      this.#failIfAway()
+      return this.owners.get(stationId)?.epoch === epoch && this.owners.delete(stationId)
+    },
+    dispatch: async (stationId, command) => {
+      this.#failIfAway()
+      const owner = this.owners.get(stationId)
+      if (!owner) return { receivers: 0, epoch: null, gatewayId: null }
+      const receivers = this.#publish(stationChannel(stationId), { ...command, epoch: owner.epoch } as CommandMessage)
+      return { receivers, epoch: owner.epoch, gatewayId: owner.gatewayId }
+    },
+    renewLease: async () => this.#failIfAway(),
+    takeLapsed: async () => [],
+    releaseGateway: async (gatewayId) => {
+      this.released.push(gatewayId)
+    },
+  }
+
+  /** As a message of a service or another gateway. */
+  tell(stationId: string, message: ChannelMessage): number {
+    return this.#publish(stationChannel(stationId), message)
+  }
+
+  listeners(stationId: string): number {
+    return this.#listeners.get(stationChannel(stationId))?.size ?? 0
+  }
+
+  #publish(channel: string, message: ChannelMessage): number {
+    const listeners = [...(this.#listeners.get(channel) ?? [])]
+    for (const listener of listeners) listener(structuredClone(message))
+    return listeners.length
+  }
+
+  #failIfAway(): void {
+    if (this.isAway) throw new UnavailableError('Redis is away')
+  }
+}
+
+/** Answers the directory's two statements out of a list of stations. */
+export class FakeDatabase {
+  readonly stations: StationRecord[] = []
+  isAway = false
+  /** How long an answer takes. */
+  delayMs = 0
+  queries = 0
+
+  readonly database = {
+    query: async (statement: { text: string; values: unknown[] }) => {
+      this.queries++
+      if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs))
+      if (this.isAway) throw new UnavailableError('Postgres is away')
+      const [first] = statement.values
+      if (statement.text.includes('INSERT INTO station')) {
+        this.stations.push(stationRecord({ id: String(first), securityProfile: 0, registration: null, secrets: [] }))
+        return []
+      }
+      return this.stations
+        .filter(({ id }) => (first as string[]).includes(id.toLowerCase()))
+        .map((station) => ({ ...station, foldedId: station.id.toLowerCase() }))
+    },
+  } as unknown as Database
+}
+
+export function stationRecord(overrides: Partial<StationRecord> = {}): StationRecord {
+  return {
+    id: 'CP1',
+    registrationPolicy: 'accept',
+    heartbeatIntervalSeconds: 300,
+    acceptWithoutBoot: false,
+    securityProfile: 1,
+    protocols: [],
+    protocolWithoutHeader: null,
+    switches: {},
+    registration: 'Accepted',
+    secrets: [{ slot: 'current', hash: testVault.hashPassword(testPassword) }],
+    ...overrides,
+  }
+}
+
+export const testPassword = 'correct horse battery'
+export const testVault = new Vault('a master secret for tests only, of no worth')
