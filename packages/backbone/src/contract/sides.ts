@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { Kafka, logLevel } from 'kafkajs'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { describe } from 'vitest'
 import { type Backbone, createTopics, openDistributedBackbone, openEmbeddedBackbone } from '../index.js'
 
 /** One of the two ways to have a backbone; the contract tests run on each. */
@@ -135,10 +136,14 @@ export const plainKafka = (brokers: string[]): Kafka =>
 /** The real services, where they are named. */
 export const services = kafkaBrokers && redisUrl ? { brokers: kafkaBrokers.split(','), redisUrl } : null
 
-export const sides: Side[] = [embedded, ...(services ? [distributed(services.brokers, services.redisUrl)] : [])]
+const distributedSide = distributed(services?.brokers ?? [], services?.redisUrl ?? '')
 
-/** The one side that has several processes; empty where its services are not named. */
-export const distributedSides: Side[] = sides.filter((side) => side.name === 'distributed')
+export const sides: Side[] = services ? [embedded, distributedSide] : [embedded]
+
+/** Tests that need several processes, Kafka or Redis; skipped where these services are not named. */
+export function describeDistributed(name: string, body: (side: Side) => void): void {
+  describe.skipIf(!services)(name, () => body(distributedSide))
+}
 
 /** @throws Error when the condition does not come true in time */
 export async function until(

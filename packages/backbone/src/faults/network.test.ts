@@ -2,7 +2,7 @@ import net from 'node:net'
 import { openDatabase, UnavailableError } from '@busbar/store'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { countOf, distributedSides, type Harness, log, services, sides, until } from '../contract/sides.js'
+import { countOf, describeDistributed, type Harness, log, services, sides, until } from '../contract/sides.js'
 import { type ChannelMessage, openDistributedBackbone, stationChannel } from '../index.js'
 import { openKafkaEventLog } from '../kafka/event-log.js'
 import { backboneMetrics } from '../shared/metrics.js'
@@ -62,7 +62,7 @@ describe.each(sides)('Postgres away, $name', (side) => {
   })
 })
 
-describe.each(distributedSides)('Kafka away, $name', (side) => {
+describeDistributed('Kafka away', (side) => {
   let network: { connected: boolean; sockets: Set<net.Socket> }
   beforeEach(async () => {
     harness = await side.open()
@@ -146,7 +146,7 @@ describe.each(distributedSides)('Kafka away, $name', (side) => {
   })
 })
 
-describe.each(distributedSides)('Redis away, $name', (side) => {
+describeDistributed('Redis away', (side) => {
   let proxy: BreakableNetwork
   const heard: ChannelMessage[] = []
   const station = 'CP1'

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { distributedSides, type Harness, services, until } from '../contract/sides.js'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { describeDistributed, type Harness, services, until } from '../contract/sides.js'
 import type { Backbone } from '../index.js'
 import { createApplied, insertApplied, readApplied } from './applied.js'
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 })
 
-describe.each(distributedSides)('workers of one service, $name', (side) => {
+describeDistributed('workers of one service', (side) => {
   let harness: Harness
   const stops: (() => Promise<void>)[] = []
 

@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { distributedSides, type Harness, plainKafka, services, log as silent, until } from '../contract/sides.js'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { describeDistributed, type Harness, plainKafka, services, log as silent, until } from '../contract/sides.js'
 import { createTopics, type LogRecord, openDistributedBackbone } from '../index.js'
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
 
-describe.each(distributedSides)('the event log on Kafka', (side) => {
+describeDistributed('the event log on Kafka', (side) => {
   let harness: Harness
   beforeEach(async () => {
     harness = await side.open({ partitions: 3 })
