@@ -6,8 +6,8 @@ import { plusSeconds, verdictDueAt } from './states.js'
 
 export type AfterSequence = NonNullable<CommandMessage['afterSequence']>
 
-/** The jobs of a command; each is one row, moved when its time moves. */
-export const jobKinds = { verdict: 'verdict', followUp: 'follow-up' } as const
+/** The jobs of a command; each is one row, moved when its time moves. The key of `superseded` names one of its CALLs. */
+export const jobKinds = { verdict: 'verdict', followUp: 'follow-up', superseded: 'superseded' } as const
 
 interface Change {
   /** Null for a new command. */

@@ -35,7 +35,9 @@ export async function loadState(
   const ofLane = records.filter((record) => record.record.topic !== topics.commands)
   const requests = records.filter((record) => record.record.topic === topics.commands).map(parseRequest)
   const lostStations = stationsOf(ofLane.filter((record) => record.type === 'gateway-lost'))
-  const openStations = stationsOf(ofLane.filter((record) => ['gateway-lost', 'follow-up'].includes(record.type)))
+  const openStations = stationsOf(
+    ofLane.filter((record) => ['gateway-lost', 'superseded', 'follow-up'].includes(record.type)),
+  )
   const ids = [...requests.map((request) => request.commandId), ...ofLane.map(commandIdOf)].filter((id) => id !== null)
   const since = plusSeconds(records[0]?.record.appendedAt ?? new Date(0), -openForSeconds)
 
@@ -81,7 +83,10 @@ const uuid = /^[0-9a-f-]{36}$/
 
 function commandIdOf({ type, payload }: InboundRecord): string | null {
   const id = type === 'outcome' ? payload.commandId : type === 'due' ? payload.key : null
-  return typeof id === 'string' && uuid.test(id) ? id : null
+  if (typeof id !== 'string') return null
+  // A CALL's key goes on behind the command's id.
+  const [commandId = ''] = id.split('/')
+  return uuid.test(commandId) ? commandId : null
 }
 
 type Starting = Pick<Command, 'protocol' | 'action'>

@@ -8,6 +8,8 @@ export type SecretChange =
   | { kind: 'propose'; stationId: string; hash: string }
   | { kind: 'confirm'; stationId: string; hash: string }
   | { kind: 'discard'; stationId: string; hash: string }
+  /** The pending one opened the door at `at`: the station has taken it. One proposed later is another one. */
+  | { kind: 'used'; stationId: string; at: Date }
 
 interface PasswordPlace {
   /** As it stands in the payload: sealed. */

@@ -269,6 +269,29 @@ test('what a dead gateway held is unknown; what the station was sent since it ca
   expect(await world.command(since.id)).toMatchObject({ status: 'unknown' })
 })
 
+test('what a connection held that was taken over is unknown within seconds, unless its gateway still speaks', async () => {
+  const silent = await world.send()
+  const answered = await world.send()
+  await world.apply([...silent.records, ...answered.records])
+  world.now = later(5)
+  await world.apply([world.superseded()])
+  const since = await world.send()
+  await world.apply([...since.records, world.outcome(answered.id, accepted)])
+
+  const jobs = (await world.jobs()).filter(({ kind }) => kind === 'superseded')
+  expect(jobs.map(({ key, due_at }) => [key, due_at])).toEqual([
+    [`${silent.id}/0`, later(8)],
+    [`${answered.id}/0`, later(8)],
+  ])
+  world.now = later(8)
+  await world.apply(jobs.map(({ key }) => world.due('superseded', String(key))))
+
+  expect(await world.command(silent.id)).toMatchObject({ status: 'unknown', error: { code: 'ConnectionLost' } })
+  expect(await world.command(answered.id)).toMatchObject({ status: 'accepted', late_response: null })
+  expect(await world.command(since.id)).toMatchObject({ status: 'dispatched' })
+  expect((await world.jobs()).map(({ kind, key }) => [kind, key])).toEqual([['verdict', since.id]])
+})
+
 const password = '00112233445566778899aabbccddeeff00112233'
 const secrets = async () => {
   const rows = await query('SELECT slot, hash FROM station_secret ORDER BY slot')
@@ -305,4 +328,21 @@ test('a password that the station took late is current as well', async () => {
   expect(await secrets()).toEqual({ pending: vault.hashPassword(password) })
   await world.apply([world.outcome(id, { ...accepted, late: true })])
   expect(await secrets()).toEqual({ current: vault.hashPassword(password) })
+})
+
+test.each([
+  ['it was proposed', later(120), { current: 'new' }],
+  ['another was proposed since', later(-120), { current: 'old', pending: 'new' }],
+])('a login with the pending password, after %s', async (_, usedAt, expected) => {
+  await query(`INSERT INTO station_secret (station_id, slot, hash, created_at)
+    VALUES ('CP-1', 'current', 'old', '2020-01-01'), ('CP-1', 'pending', 'new', '${now.toISOString()}')`)
+  world.now = usedAt
+  await world.apply([world.passwordUsed()])
+  expect(await secrets()).toEqual(expected)
+})
+
+test('a login with a pending password that has become current since changes nothing', async () => {
+  await query("INSERT INTO station_secret (station_id, slot, hash) VALUES ('CP-1', 'current', 'new')")
+  await world.apply([world.passwordUsed(), world.passwordUsed()])
+  expect(await secrets()).toEqual({ current: 'new' })
 })

@@ -4,14 +4,15 @@ import type { CommittedBatch, Decision, DecisionContext, InboundRecord, Ports, S
 import { dispatchAll } from './dispatch.js'
 import { loadState } from './load.js'
 import type { CommandsState } from './state.js'
-import { takeDue, takeFollowUp, takeGatewayLost } from './take-due.js'
+import { takeDue, takeFollowUp, takeGatewayLost, takeSuperseded } from './take-due.js'
 import { takeOutcome } from './take-outcome.js'
 import { takeRequest } from './take-request.js'
 
 /**
  * Brings commands to stations, at most once, and always to a verdict.
  *
- * Topics `busbar.commands` (requests) and `busbar.ocpp.commands` (outcomes, what falls due, follow-ups, lost gateways),
+ * Topics `busbar.commands` (requests) and `busbar.ocpp.commands` (outcomes, what falls due, follow-ups, lost
+ * gateways and connections, passwords that opened the door),
  * key station: one worker decides about a station's commands, in order. A CALL is handed out after the commit that marks
  * it, by nobody else and never again.
  */
@@ -31,6 +32,11 @@ export function createCommandsService(
         return takeFollowUp(record, state, context)
       case 'gateway-lost':
         return takeGatewayLost(record, state, context)
+      case 'superseded':
+        return takeSuperseded(record, state, context)
+      case 'password-used':
+        state.changeSecret({ kind: 'used', stationId: record.stationId, at: record.receivedAt })
+        return {}
       case 'call':
         throw new OcppError('NotSupported', `${record.action} is not sent by stations`)
       default:

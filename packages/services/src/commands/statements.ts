@@ -110,16 +110,26 @@ const setSecret = sql(
    ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`,
 )
 const removePending = sql(`DELETE FROM station_secret WHERE station_id = $1 AND slot = 'pending' AND hash = $2`)
+const makePendingCurrent = sql(
+  `WITH used AS (
+     DELETE FROM station_secret WHERE station_id = $1 AND slot = 'pending' AND created_at <= $2 RETURNING hash
+   )
+   INSERT INTO station_secret (station_id, slot, hash) SELECT $1, 'current', hash FROM used
+   ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`,
+)
 
 /** One after the other: changes of one station build on each other, and they are few. */
-export function toSecretStatements({ kind, stationId, hash }: SecretChange): Sql[] {
-  switch (kind) {
+export function toSecretStatements(change: SecretChange): Sql[] {
+  const { stationId } = change
+  switch (change.kind) {
     case 'propose':
-      return [setSecret(stationId, 'pending', hash)]
+      return [setSecret(stationId, 'pending', change.hash)]
     case 'confirm':
-      return [setSecret(stationId, 'current', hash), removePending(stationId, hash)]
+      return [setSecret(stationId, 'current', change.hash), removePending(stationId, change.hash)]
     case 'discard':
-      return [removePending(stationId, hash)]
+      return [removePending(stationId, change.hash)]
+    case 'used':
+      return [makePendingCurrent(stationId, change.at.toISOString())]
   }
 }
 

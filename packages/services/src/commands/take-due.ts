@@ -2,7 +2,7 @@ import type { Decision, DecisionContext, InboundRecord } from '../pipeline/servi
 import type { Command } from './command.js'
 import { jobKinds, toEffects, toJob } from './effects.js'
 import type { CommandsState } from './state.js'
-import { callOfRequest, completeFollowUp, fallDue, giveUp, missFollowUps, verdictDueAt } from './states.js'
+import { callOfRequest, completeFollowUp, fallDue, giveUp, missFollowUps, plusSeconds, verdictDueAt } from './states.js'
 
 /** A job's time has come. One that came too early, or whose command has moved on, is put where it belongs. */
 export function takeDue(record: InboundRecord, state: CommandsState, context: DecisionContext): Decision {
@@ -10,14 +10,49 @@ export function takeDue(record: InboundRecord, state: CommandsState, context: De
   if (typeof kind !== 'string' || typeof key !== 'string') return {}
   const { now } = context
   const done = toJob(kind, { id: key, stationId: record.stationId }, now)
-  const command = state.find(key)
+  const [commandId = '', callIndex] = key.split('/')
+  const command = state.find(commandId)
   if (!command) return { jobs: { put: [], remove: [done] } }
+  if (kind === jobKinds.superseded) {
+    const after = isOut(command, Number(callIndex)) ? giveUp(command, now, connectionLost) : command
+    return change(command, after, state, context, [done])
+  }
   if (kind === jobKinds.followUp) return change(command, missFollowUps(command), state, context, [done])
 
   const due = fallDue(command, now)
   const dueAt = verdictDueAt(due)
   if (dueAt) return { jobs: { put: [toJob(jobKinds.verdict, due, dueAt)], remove: [] } }
   return change(command, due, state, context, [done])
+}
+
+const connectionLost = {
+  code: 'ConnectionLost',
+  description: 'The station came back on another connection before the old one said what became of the command',
+}
+
+/** Whether nothing is known of this CALL, and it is the one the command waits for. */
+function isOut({ status, calls }: Command, callIndex: number): boolean {
+  return status === 'dispatched' && callIndex === lastOut(calls) && calls[callIndex]?.outcome === null
+}
+
+const lastOut = (calls: Command['calls']) => calls.findLastIndex((call) => call.dispatchedAt !== null)
+
+/** A living gateway says within this time what it could not bring to its end on a connection that was taken over. */
+const takeoverGraceSeconds = 3
+
+/**
+ * The station has a newer connection and nobody logged the end of the older one: its gateway may be dead, and this
+ * station is not among those that are told when its lease lapses. CALLs handed out before have a short time left.
+ */
+export function takeSuperseded(record: InboundRecord, state: CommandsState, { now }: DecisionContext): Decision {
+  const dueAt = plusSeconds(now, takeoverGraceSeconds)
+  const put = state.ofStation(record.stationId).flatMap((command) => {
+    const callIndex = lastOut(command.calls)
+    const { dispatchedAt = null } = command.calls[callIndex] ?? {}
+    if (!isOut(command, callIndex) || dispatchedAt === null || new Date(dispatchedAt) >= record.receivedAt) return []
+    return [toJob(jobKinds.superseded, { id: `${command.id}/${callIndex}`, stationId: command.stationId }, dueAt)]
+  })
+  return { jobs: { put, remove: [] } }
 }
 
 /** A gateway died: nobody will say what became of the CALLs its connections were handed. {connectionId}, header epoch */

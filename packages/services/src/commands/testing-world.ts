@@ -75,6 +75,8 @@ export function commandsWorld(database: Database) {
       lane('outcome', { commandId, callIndex, at: world.now.toISOString(), late: false, ...value }, { epoch: '7' }),
     due: (kind: string, key: string) => lane('due', { kind, key }, { kind, key }),
     followUp: (requestId: number) => lane('follow-up', { type: 'report', requestId, complete: true }),
+    superseded: () => lane('superseded', {}, { epoch: '8' }),
+    passwordUsed: () => lane('password-used', {}),
     gatewayLost: (epoch: number) => lane('gateway-lost', { connectionId: 'c-1' }, { epoch: String(epoch) }),
     async command(id: string): Promise<Record<string, unknown>> {
       const [row] = await database.query<Record<string, unknown>>({

@@ -121,6 +121,8 @@ const ownTypes = new Set([
   'outcome',
   'follow-up',
   'gateway-lost',
+  'password-used',
+  'superseded',
 ])
 
 /** Bounded, whatever a station calls its actions or an outsider its records. */

@@ -136,3 +136,24 @@ test('a boot that got a safe answer is registered as the station was told', () =
 test('a record type from a later version of the gateway is passed over', () => {
   expect(decide(connectionRecord('constructor', 5), stationsState())).toEqual({})
 })
+
+const sentTypes = ({ records }: { records?: { headers: Record<string, string> }[] }) =>
+  records?.map(({ headers }) => [headers.type, headers.epoch])
+
+test('the commands service hears of a connection whose end nobody logged', () => {
+  const state = stationsState()
+  expect(sentTypes(decide(connectionRecord('connected', 5), state))).toBeUndefined()
+  expect(sentTypes(decide(connectionRecord('connected', 6), state))).toEqual([['superseded', '6']])
+  // The same connection under a new epoch, after Redis was away.
+  const again = connectionRecord('connected', 7, { connectionId: 'connection-6' })
+  expect(sentTypes(decide(again, state))).toBeUndefined()
+  expect(sentTypes(decide(connectionRecord('connected', 3), state))).toBeUndefined()
+  decide(connectionRecord('disconnected', 7), state)
+  expect(sentTypes(decide(connectionRecord('connected', 8), state))).toBeUndefined()
+})
+
+test('the commands service hears of a pending password that opened the door', () => {
+  const login = (secretSlot: string) => connectionRecord('connected', 5, { payload: { secretSlot } })
+  expect(sentTypes(decide(login('current'), stationsState()))).toBeUndefined()
+  expect(sentTypes(decide(login('pending'), stationsState()))).toEqual([['password-used', '5']])
+})

@@ -1,16 +1,49 @@
-import type { Decision, EventDraft, InboundRecord } from '../pipeline/service.js'
+import type { OutgoingRecord } from '@busbar/backbone'
+import type { Decision, DecisionContext, EventDraft, InboundRecord } from '../pipeline/service.js'
 import type { StationStateRow, StationsState } from './state.js'
 
 /**
  * Connection records, in the order of their lane. The epoch says which connection is the newer one: what an older one
  * still says, its late close above all, never touches the newcomer.
  */
-export const connectionRecords: Record<string, (record: InboundRecord, state: StationsState) => Decision> = {
-  connected: (record, state) => alive(record, state),
+export const connectionRecords: Record<
+  string,
+  (record: InboundRecord, state: StationsState, context: DecisionContext) => Decision
+> = {
+  connected,
   /** Also puts a station back online whose gateway was taken for dead, or whose `connected` was lost. */
   presence: (record, state) => alive(record, state),
   disconnected,
   answered,
+}
+
+/**
+ * The commands service is told of two things it cannot see: that a password not yet known to be the station's opened the
+ * door, and that the connection which may hold CALLs is gone although nobody logged its end.
+ */
+function connected(record: InboundRecord, state: StationsState, context: DecisionContext): Decision {
+  const { online, epoch, connectionId } = state.stateOf(record.stationId)
+  const supersedes = online && epoch < BigInt(record.epoch) && connectionId !== record.connectionId
+  const records = [
+    ...(record.payload.secretSlot === 'pending' ? [toCommandsRecord('password-used', record, context)] : []),
+    ...(supersedes ? [toCommandsRecord('superseded', record, context)] : []),
+  ]
+  const decision = alive(record, state)
+  return records.length === 0 ? decision : { ...decision, records }
+}
+
+function toCommandsRecord(
+  type: string,
+  { stationId, connectionId, epoch, receivedAt }: InboundRecord,
+  { topics }: DecisionContext,
+): OutgoingRecord {
+  const headers = { station: stationId, connection: connectionId, epoch: String(epoch) }
+  return {
+    topic: topics.outcomes,
+    key: stationId,
+    value: '{}',
+    headers: { ...headers, type, receivedAt: receivedAt.toISOString() },
+  }
 }
 
 function alive(record: InboundRecord, state: StationsState): Decision {

@@ -15,7 +15,7 @@ export function createStationsService(): Service<StationsState> {
       if (record.type === 'call') return decideCall(actions, record, state, context)
       // Records of other types belong to the gateway and the journal.
       return Object.hasOwn(connectionRecords, record.type)
-        ? (connectionRecords[record.type]?.(record, state) ?? {})
+        ? (connectionRecords[record.type]?.(record, state, context) ?? {})
         : {}
     },
     save: saveStations,
