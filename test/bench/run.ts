@@ -19,6 +19,8 @@ const { values: given } = parseArgs({
     seconds: { type: 'string', default: '4' },
     stations: { type: 'string', default: '300' },
     only: { type: 'string', default: '' },
+    /** A folder for CPU profiles of the product's processes; figures taken with it are not comparable. */
+    profile: { type: 'string', default: '' },
   },
 })
 if (!hasServices()) throw new Error('Name TEST_DATABASE_URL, TEST_KAFKA_BROKERS and TEST_REDIS_URL')
@@ -34,8 +36,9 @@ await database.query(`CREATE TABLE IF NOT EXISTS thin_transaction (
   id bigserial PRIMARY KEY, station text NOT NULL, message_id text NOT NULL, started_at timestamptz NOT NULL,
   UNIQUE (station, message_id))`)
 
+const profileArgs = given.profile ? ['--cpu-prof', `--cpu-prof-dir=${given.profile}`] : []
 const system = await startDistributed(
-  { gateways: 1, workers: ['stations,transactions,commands', 'journal'], partitions: 12 },
+  { gateways: 1, workers: ['stations,transactions,commands', 'journal'], partitions: 12, nodeArgs: profileArgs },
   { BUSBAR_LOG_LEVEL: 'warn' },
 )
 await registerStations(system, Number(given.stations))

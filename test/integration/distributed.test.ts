@@ -17,7 +17,9 @@ interface ShownCommand {
 describe.skipIf(!hasServices())('two gateways, two workers, Kafka with 12 partitions', () => {
   let system: System
   beforeAll(async () => {
-    system = await startDistributed({ gateways: 2, workers: [allServices, allServices] })
+    // A worker that is frozen for a while must find its query answered, not timed out, when it wakes.
+    const env = { BUSBAR_DATABASE_STATEMENT_TIMEOUT_MS: '60000' }
+    system = await startDistributed({ gateways: 2, workers: [allServices, allServices] }, env)
     await system.api.registerToken('TOKEN-1')
   })
   afterAll(() => system?.stop())
@@ -71,6 +73,40 @@ describe.skipIf(!hasServices())('two gateways, two workers, Kafka with 12 partit
     newer.close()
     await until('offline', async () => !(await connectionOf(id)).online, 5_000)
   })
+
+  test('the stations of a killed gateway show offline within 20 s, and what it was to send ends in a verdict', async () => {
+    const id = 'ORPHANED'
+    await system.api.registerStation(id, password)
+    const socket = await open(id, 1)
+    await socket.call('BootNotification', boot)
+    // Never answered: the command is in flight when the gateway dies.
+    socket.on('ClearCache', () => new Promise(() => {}))
+    const { body } = await system.api.request<ShownCommand>('POST', `/stations/${id}/commands`, {
+      action: 'ClearCache',
+      payload: {},
+    })
+    await until('the command has arrived', () => socket.receivedCalls.length === 1)
+    system.gateways[1]?.signal('SIGKILL')
+    await until('offline', async () => !(await connectionOf(id)).online, 20_000)
+    const verdict = await until('the verdict', async () => {
+      const { status } = await system.api.get<ShownCommand>(`/commands/${body.id}`)
+      return terminal.includes(status) && status
+    })
+    expect(verdict).toBe('unknown')
+    await system.restartGateway(1)
+  })
+
+  test('a station that falls silent without a close shows offline within 75 s', async () => {
+    const id = 'SILENT'
+    await system.api.registerStation(id, password)
+    const socket = await open(id, 0)
+    await socket.call('BootNotification', boot)
+    socket.pause()
+    await sleep(1_000)
+    expect(await connectionOf(id)).toMatchObject({ online: true })
+    await until('offline', async () => !(await connectionOf(id)).online, 75_000)
+    socket.terminate()
+  }, 90_000)
 
   test('many racing connections end with one owner', async () => {
     const id = 'FLAP'
@@ -217,20 +253,30 @@ describe.skipIf(!hasServices())('two gateways, two workers, Kafka with 12 partit
     })
     await sleep(2_000)
     const [frozen] = system.workers
+    // With the tokens locked both workers wait in the middle of a batch; this one is frozen there.
+    const lock = await system.database.connect()
+    await lock.query('BEGIN')
+    await lock.query('LOCK TABLE token IN ACCESS EXCLUSIVE MODE')
+    await sleep(1_000)
     frozen?.signal('SIGSTOP')
+    await lock.query('COMMIT')
+    lock.release()
+    const offsets = async () => {
+      const { rows } = await system.database.query<{ sum: string }>(
+        "SELECT sum(next) AS sum FROM consumer_offset WHERE service = 'transactions'",
+      )
+      return BigInt(rows[0]?.sum ?? 0)
+    }
     // The session ends after 6 s; then the other worker owns every partition.
     await sleep(12_000)
-    const offsets = async () =>
-      (
-        await system.database.query<{ sum: string }>(
-          "SELECT sum(next) AS sum FROM consumer_offset WHERE service = 'transactions'",
-        )
-      ).rows[0]?.sum
-    const before = BigInt((await offsets()) ?? 0)
+    const before = await offsets()
     await sleep(2_000)
-    expect(BigInt((await offsets()) ?? 0)).toBeGreaterThan(before)
+    expect(await offsets()).toBeGreaterThan(before)
     frozen?.signal('SIGCONT')
-    await sleep(4_000)
+    await until('the refused commit', async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${frozen?.port}/metrics`)).text()
+      return /busbar_consumer_conflicts_total\{service="transactions"\} [1-9]/.test(metrics)
+    })
     life.abort()
     await Promise.all(charging)
     await until('all queues empty', () => stations.every(({ queued, isOnline }) => isOnline && queued === 0), 60_000)

@@ -36,10 +36,17 @@ export class BusbarProcess {
   readonly child: ChildProcess
   readonly exited: Promise<number | null>
 
-  constructor(name: string, args: string[], env: Record<string, string>, port: number, logFile: string) {
+  constructor(
+    name: string,
+    args: string[],
+    env: Record<string, string>,
+    port: number,
+    logFile: string,
+    nodeArgs: readonly string[] = [],
+  ) {
     this.name = name
     this.port = port
-    this.child = spawn(process.execPath, ['--enable-source-maps', binary, ...args], {
+    this.child = spawn(process.execPath, [...nodeArgs, binary, ...args], {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -184,7 +191,7 @@ export const allServices = 'stations,transactions,commands,journal'
  * named by its services, comma-separated.
  */
 export async function startDistributed(
-  size: { gateways: number; workers: readonly string[]; partitions?: number },
+  size: { gateways: number; workers: readonly string[]; partitions?: number; nodeArgs?: readonly string[] },
   env: Record<string, string> = {},
 ): Promise<System> {
   const { databaseUrl = '', brokers = '', redisUrl = '' } = services
@@ -228,6 +235,7 @@ export async function startDistributed(
       { ...environment, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
       port,
       logFile,
+      size.nodeArgs,
     )
     await ready(process, healthPort, logFile)
     return process
@@ -241,6 +249,7 @@ export async function startDistributed(
       { ...environment, BUSBAR_HEALTH_PORT: String(healthPort) },
       healthPort,
       logFile,
+      size.nodeArgs,
     )
     await ready(process, healthPort, logFile)
     return process
