@@ -1,9 +1,11 @@
+import type { OutgoingRecord } from '@busbar/backbone'
 import { type Payload, redact, validate } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { toAnswerVerdict } from './answer-verdict.js'
 import { type Command, type CommandError, type OutcomeKind, payloadOf } from './command.js'
 import { toEffects } from './effects.js'
+import { toKnownValues } from './known-values.js'
 import { isObject } from './objects.js'
 import { concludePassword } from './password.js'
 import type { CommandsState } from './state.js'
@@ -45,7 +47,23 @@ export function takeOutcome(
   const secret = protocol && concludePassword(stationId, protocol, action, sent, outcome, vault)
   if (secret) state.changeSecret(secret)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
-  return toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics })
+  const effects = toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics })
+  return { ...effects, records: [...(effects.records ?? []), ...variablesRecords(record, before, outcome, context)] }
+}
+
+/** The stations service keeps the device model: it is told what the answer says of it. */
+function variablesRecords(
+  { receivedAt }: InboundRecord,
+  command: Command,
+  { callIndex, verdict, response }: CallOutcome,
+  { topics }: DecisionContext,
+): OutgoingRecord[] {
+  const { stationId, protocol, action } = command
+  if (!protocol || !verdict || !response) return []
+  const values = toKnownValues(protocol, action, payloadOf(command, callIndex), response)
+  if (values.length === 0) return []
+  const headers = { type: 'variables', station: stationId, protocol, receivedAt: receivedAt.toISOString() }
+  return [{ topic: topics.lane('stations'), key: stationId, value: JSON.stringify({ values }), headers }]
 }
 
 /** @throws Error for a record that our own side would never write */

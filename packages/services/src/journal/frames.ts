@@ -24,7 +24,16 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 /** What belongs to no socket: work between services. */
-const unheard = new Set(['presence', 'due', 'follow-up', 'gateway-lost', 'password-used', 'superseded', ''])
+const unheard = new Set([
+  'presence',
+  'due',
+  'follow-up',
+  'gateway-lost',
+  'password-used',
+  'superseded',
+  'variables',
+  '',
+])
 
 /** @returns null for a record that is no frame and no event of a connection */
 export function toFrameRow(record: InboundRecord): FrameRow | null {

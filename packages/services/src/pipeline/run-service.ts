@@ -123,6 +123,7 @@ const ownTypes = new Set([
   'gateway-lost',
   'password-used',
   'superseded',
+  'variables',
 ])
 
 /** Bounded, whatever a station calls its actions or an outsider its records. */

@@ -30,7 +30,7 @@ export interface Ports {
  */
 export interface InboundRecord {
   record: LogRecord
-  /** Header `type`: call, connected, disconnected, presence, answered, due, outcome, follow-up, gateway-lost, password-used, superseded, ... */
+  /** Header `type`: call, connected, disconnected, presence, answered, due, outcome, follow-up, gateway-lost, password-used, superseded, variables, ... */
   type: string
   /** Header `station`, or the record's key where a record has none (`busbar.commands`, `due`). */
   stationId: string

@@ -1,5 +1,7 @@
 import { redact, type v201 } from '@busbar/ocpp'
-import type { ReportPartRow, VariableRow } from './state.js'
+import type { KnownValue } from '../commands/known-values.js'
+import type { Decision, InboundRecord } from '../pipeline/service.js'
+import type { ReportPartRow, StationsState, ValueRow, VariableRow } from './state.js'
 
 /** Whether a column of 32 bits holds it; schemas bound no integer, and a refused row would cost the whole batch a redo. */
 export function isStorableNumber(value: number): boolean {
@@ -28,19 +30,11 @@ export function completeParts(parts: ReadonlyMap<number, ReportPartRow>): Report
  */
 export function toVariables(stationId: string, reportData: v201.ReportDataType[], updatedAt: Date): VariableRow[] {
   return reportData.flatMap(({ component, variable, variableAttribute, variableCharacteristics }) => {
-    const { id = -1, connectorId = -1 } = component.evse ?? {}
-    if (!isStorableNumber(id) || !isStorableNumber(connectorId)) return []
+    const names = toNames(stationId, component, variable)
+    if (!names) return []
     return variableAttribute.map((attribute) => ({
-      stationId,
-      componentKey: component.name.toLowerCase(),
-      componentInstance: component.instance?.toLowerCase() ?? '',
-      evseNumber: id,
-      connectorNumber: connectorId,
-      variableKey: variable.name.toLowerCase(),
-      variableInstance: variable.instance?.toLowerCase() ?? '',
+      ...names,
       attributeType: attribute.type ?? 'Actual',
-      component: component.name,
-      variable: variable.name,
       // Absent for what can only be written.
       value: attribute.value ?? null,
       mutability: attribute.mutability ?? null,
@@ -52,8 +46,39 @@ export function toVariables(stationId: string, reportData: v201.ReportDataType[]
   })
 }
 
+/** Rows of single values that an answer told; what else is known of the variable stays. */
+export function toValueRows(stationId: string, values: readonly KnownValue[], updatedAt: Date): ValueRow[] {
+  return values.flatMap(({ component, variable, attributeType, value, mutability = null }) => {
+    const names = toNames(stationId, component, variable)
+    return names ? [{ ...names, attributeType, value, mutability, updatedAt }] : []
+  })
+}
+
+/** @returns null for EVSE numbers that no column holds */
+function toNames(stationId: string, component: KnownValue['component'], variable: KnownValue['variable']) {
+  const { id = -1, connectorId = -1 } = component.evse ?? {}
+  if (!isStorableNumber(id) || !isStorableNumber(connectorId)) return null
+  return {
+    stationId,
+    componentKey: component.name.toLowerCase(),
+    componentInstance: component.instance?.toLowerCase() ?? '',
+    evseNumber: id,
+    connectorNumber: connectorId,
+    variableKey: variable.name.toLowerCase(),
+    variableInstance: variable.instance?.toLowerCase() ?? '',
+    component: component.name,
+    variable: variable.name,
+  }
+}
+
 /** reportData without secrets: some stations report the passwords they should only take. */
 export function safeReportData(request: v201.NotifyReportRequest): v201.ReportDataType[] {
   const { reportData } = redact('ocpp2.0.1', 'NotifyReport', 'request', { ...request })
   return (reportData as v201.ReportDataType[] | undefined) ?? []
+}
+
+/** Takes in what the answer to a CALL said of single variables: {values}, from the commands service. */
+export function variables({ stationId, payload, receivedAt }: InboundRecord, state: StationsState): Decision {
+  state.changeValues(toValueRows(stationId, payload.values as KnownValue[], receivedAt))
+  return {}
 }

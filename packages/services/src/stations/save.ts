@@ -12,6 +12,7 @@ export function saveStations(state: StationsState): Sql[] {
     ...write(state.changedConnectors, statements.upsertConnectors),
     ...write(state.newAddresses, statements.insertAddresses),
     ...write(state.changedVariables.values(), statements.upsertVariables),
+    ...write(state.changedValues.values(), statements.upsertValues),
     ...write(state.finishedReports.values(), statements.deleteParts),
     ...write(state.newParts, statements.upsertParts),
     ...(lastPartAt

@@ -188,3 +188,43 @@ test.each(['ocpp1.6', 'ocpp2.0.1'] as const)('on %s no vendor is known to DataTr
     result: { status: 'UnknownVendorId' },
   })
 })
+
+const told = (value: string, extra: object = {}) => ({
+  ...boot,
+  value: Buffer.from(
+    JSON.stringify({
+      values: [{ component: { name: 'c' }, variable: { name: 'V0' }, attributeType: 'Actual', value, ...extra }],
+    }),
+  ),
+  headers: { station: 'CP-1', type: 'variables' },
+})
+const variables = () => query('SELECT component, value, mutability, persistent FROM variable')
+const persistent = loggedCall('NotifyReport', {
+  requestId: 8,
+  seqNo: 0,
+  generatedAt: '2026-03-01T09:00:00Z',
+  reportData: [
+    {
+      component: { name: 'C' },
+      variable: { name: 'v0' },
+      variableAttribute: [{ value: 'reported', mutability: 'ReadOnly', persistent: true }],
+    },
+  ],
+})
+
+test('what an answer says of a variable changes its value, and leaves what a report said besides', async () => {
+  await apply(told('1'))
+  expect(await variables()).toEqual([{ component: 'c', value: '1', mutability: null, persistent: null }])
+  await apply(persistent)
+  await apply(told('2'))
+  expect(await variables()).toEqual([{ component: 'C', value: '2', mutability: 'ReadOnly', persistent: true }])
+})
+
+test.each([
+  ['a report after it', () => [told('1'), persistent], 'reported', 'ReadOnly'],
+  ['a report before it', () => [persistent, told('1'), told('2')], '2', 'ReadOnly'],
+  ['another answer after it', () => [told('1', { mutability: 'ReadWrite' }), told('2')], '2', 'ReadWrite'],
+])('in one batch with %s, the later word counts', async (_, records, value, mutability) => {
+  await apply(...records())
+  expect(await variables()).toMatchObject([{ value, mutability }])
+})

@@ -1,9 +1,12 @@
 import { decideCall } from '../pipeline/actions.js'
 import type { Service } from '../pipeline/service.js'
 import { actions } from './actions.js'
+import { variables } from './device-model.js'
 import { connectionRecords } from './presence.js'
 import { saveStations } from './save.js'
 import { loadStations, type StationsState } from './state.js'
+
+const otherRecords: typeof connectionRecords = { ...connectionRecords, variables }
 
 /** Registration, presence, connector status and device model. See README.md. */
 export function createStationsService(): Service<StationsState> {
@@ -14,9 +17,7 @@ export function createStationsService(): Service<StationsState> {
     decide: (record, state, context) => {
       if (record.type === 'call') return decideCall(actions, record, state, context)
       // Records of other types belong to the gateway and the journal.
-      return Object.hasOwn(connectionRecords, record.type)
-        ? (connectionRecords[record.type]?.(record, state, context) ?? {})
-        : {}
+      return Object.hasOwn(otherRecords, record.type) ? (otherRecords[record.type]?.(record, state, context) ?? {}) : {}
     },
     save: saveStations,
   }

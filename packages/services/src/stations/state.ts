@@ -98,6 +98,9 @@ export interface VariableRow {
   updatedAt: Date
 }
 
+/** What an answer says of one attribute; mutability is null where it does not say. */
+export type ValueRow = Omit<VariableRow, 'persistent' | 'constant' | 'characteristics'>
+
 /** Rows of a batch, as loaded and as changed since. Sets and maps of changes are what `save` writes. */
 export class StationsState {
   readonly changedStates = new Set<StationStateRow>()
@@ -108,6 +111,8 @@ export class StationsState {
   /** Reports whose parts have become variables. */
   readonly finishedReports = new Map<string, { stationId: string; requestId: number }>()
   readonly changedVariables = new Map<string, VariableRow>()
+  /** Of variables that no report of this batch holds. */
+  readonly changedValues = new Map<string, ValueRow>()
 
   readonly #policies = new Map<string, StationPolicy>()
   readonly #states = new Map<string, StationStateRow>()
@@ -201,7 +206,20 @@ export class StationsState {
     for (const part of this.partsOf(stationId, requestId).values()) this.newParts.delete(part)
     this.#parts.delete(key(stationId, requestId))
     this.finishedReports.set(key(stationId, requestId), { stationId, requestId })
-    for (const row of variables) this.changedVariables.set(variableKey(row), row)
+    for (const row of variables) {
+      this.changedVariables.set(variableKey(row), row)
+      this.changedValues.delete(variableKey(row))
+    }
+  }
+
+  changeValues(rows: readonly ValueRow[]): void {
+    for (const row of rows) {
+      const key = variableKey(row)
+      const reported = this.changedVariables.get(key)
+      const mutability = row.mutability ?? (reported ?? this.changedValues.get(key))?.mutability ?? null
+      if (reported) this.changedVariables.set(key, { ...reported, ...row, mutability })
+      else this.changedValues.set(key, { ...row, mutability })
+    }
   }
 
   #partsOf(stationId: string, requestId: number): Map<number, ReportPartRow> {
@@ -253,7 +271,7 @@ export async function loadStations(database: Database, records: readonly Inbound
 
 /** Only connections and boots read or change a station's row; all else would load it for nothing. */
 function touchesState(record: InboundRecord): boolean {
-  return record.type !== 'call' || record.action === 'BootNotification'
+  return record.type === 'call' ? record.action === 'BootNotification' : record.type !== 'variables'
 }
 
 const distinct = (ids: string[]) => [...new Set(ids)]
@@ -301,7 +319,7 @@ const key = (...parts: (string | number)[]) => parts.join('\n')
 const addressKey = (row: Omit<AddressRow, 'connectorId'>) =>
   key(row.stationId, row.protocol, row.evseNumber, row.connectorNumber)
 
-const variableKey = (row: VariableRow) =>
+const variableKey = (row: ValueRow) =>
   JSON.stringify([
     row.stationId,
     row.componentKey,

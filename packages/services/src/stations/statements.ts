@@ -106,34 +106,36 @@ export const deleteOldParts = sql(
   "DELETE FROM report_part WHERE station_id = ANY($1) AND received_at < $2::timestamptz - interval '1 day'",
 )
 
+const variableKey = {
+  stationId: 'text',
+  componentKey: 'text',
+  componentInstance: 'text',
+  evseNumber: 'int4',
+  connectorNumber: 'int4',
+  variableKey: 'text',
+  variableInstance: 'text',
+  attributeType: 'text',
+} as const
+
+const variableValue = {
+  component: 'text',
+  variable: 'text',
+  value: 'text',
+  mutability: 'text',
+  updatedAt: 'timestamptz',
+} as const
+
 export const upsertVariables = upsertInto(
   'variable',
-  {
-    stationId: 'text',
-    componentKey: 'text',
-    componentInstance: 'text',
-    evseNumber: 'int4',
-    connectorNumber: 'int4',
-    variableKey: 'text',
-    variableInstance: 'text',
-    attributeType: 'text',
-    component: 'text',
-    variable: 'text',
-    value: 'text',
-    mutability: 'text',
-    persistent: 'bool',
-    constant: 'bool',
-    characteristics: 'jsonb',
-    updatedAt: 'timestamptz',
-  },
-  [
-    'stationId',
-    'componentKey',
-    'componentInstance',
-    'evseNumber',
-    'connectorNumber',
-    'variableKey',
-    'variableInstance',
-    'attributeType',
-  ],
+  { ...variableKey, ...variableValue, persistent: 'bool', constant: 'bool', characteristics: 'jsonb' },
+  Object.keys(variableKey) as (keyof typeof variableKey)[],
+)
+
+export const upsertValues = insertInto(
+  'variable',
+  { ...variableKey, ...variableValue },
+  `ON CONFLICT (station_id, component_key, component_instance, evse_number, connector_number, variable_key,
+     variable_instance, attribute_type)
+   DO UPDATE SET value = EXCLUDED.value, mutability = COALESCE(EXCLUDED.mutability, variable.mutability),
+     updated_at = EXCLUDED.updated_at`,
 )
