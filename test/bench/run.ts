@@ -107,7 +107,7 @@ const rows: Row[] = [
     }),
   },
   {
-    id: 'P2, P3',
+    id: 'P2+P3',
     what: 'MeterValues answered on log: gateway CPU; calls/s',
     goal: '<= 1.25x; >= 0.75x',
     measure: async () => ({

@@ -6,14 +6,25 @@ test('with nothing set everything is embedded', () => {
 })
 
 test('one failed start names every wrong variable', () => {
-  const env = { BUSBAR_GATEWAY_PORT: 'none', BUSBAR_LOG_LEVEL: 'loud', BUSBAR_GATWAY_PORT: '9000' }
+  const env = {
+    BUSBAR_GATEWAY_PORT: 'none',
+    BUSBAR_LOG_LEVEL: 'loud',
+    BUSBAR_GATWAY_PORT: '9000',
+    BUSBAR_REDIS_URL: 'redis://r',
+  }
 
   expect(() => parseConfig(env)).toThrow(ConfigError)
   try {
     parseConfig(env)
   } catch (error) {
     const names = (error as ConfigError).problems.map((problem) => problem.split(':')[0])
-    expect(names.toSorted()).toEqual(['BUSBAR_GATEWAY_PORT', 'BUSBAR_GATWAY_PORT', 'BUSBAR_LOG_LEVEL'])
+    expect(names.toSorted()).toEqual([
+      'BUSBAR_DATABASE_URL',
+      'BUSBAR_GATEWAY_PORT',
+      'BUSBAR_GATWAY_PORT',
+      'BUSBAR_KAFKA_BROKERS',
+      'BUSBAR_LOG_LEVEL',
+    ])
   }
 })
 

@@ -75,11 +75,14 @@ const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL']
  * @throws ConfigError naming every variable that is wrong, unknown names with our prefix included
  */
 export function parseConfig(env: NodeJS.ProcessEnv): Config {
-  const given = Object.entries(env).filter(([name]) => name.startsWith('BUSBAR_'))
-  const parsed = variables.safeParse(
-    Object.fromEntries(given.map(([name, value]) => [name.slice('BUSBAR_'.length), value])),
+  const given = Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      name.startsWith('BUSBAR_') ? [[name.slice('BUSBAR_'.length), value]] : [],
+    ),
   )
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(toProblems))
+  const parsed = variables.safeParse(given)
+  const problems = [...(parsed.error?.issues.flatMap(toProblems) ?? []), ...missingCompanions(given)]
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   return toConfig(parsed.data)
 }
 
@@ -88,19 +91,23 @@ function toProblems(issue: z.core.$ZodIssue): string[] {
   return [`BUSBAR_${issue.path.join('.')}: ${issue.message}`]
 }
 
+/** Kafka, Redis and Postgres go together. */
+function missingCompanions(given: Record<string, string | undefined>): string[] {
+  if (!given.KAFKA_BROKERS && !given.REDIS_URL) return []
+  return ['DATABASE_URL', 'KAFKA_BROKERS', 'REDIS_URL']
+    .filter((name) => !given[name])
+    .map((name) => `BUSBAR_${name}: needed beside the other services that are named`)
+}
+
 function toConfig(values: z.infer<typeof variables>) {
   return { values, setUp: toSetUp(values) }
 }
 
 function toSetUp({ DATABASE_URL, KAFKA_BROKERS, REDIS_URL }: z.infer<typeof variables>): SetUp {
-  if (!KAFKA_BROKERS && !REDIS_URL) {
-    return DATABASE_URL ? { kind: 'embedded-on-postgres', databaseUrl: DATABASE_URL } : { kind: 'embedded' }
+  if (DATABASE_URL && KAFKA_BROKERS && REDIS_URL) {
+    return { kind: 'distributed', databaseUrl: DATABASE_URL, brokers: KAFKA_BROKERS, redisUrl: REDIS_URL }
   }
-  const missing = Object.entries({ DATABASE_URL, KAFKA_BROKERS, REDIS_URL }).filter(([, value]) => !value)
-  if (!DATABASE_URL || !KAFKA_BROKERS || !REDIS_URL) {
-    throw new ConfigError(missing.map(([name]) => `BUSBAR_${name}: needed beside the other services that are named`))
-  }
-  return { kind: 'distributed', databaseUrl: DATABASE_URL, brokers: KAFKA_BROKERS, redisUrl: REDIS_URL }
+  return DATABASE_URL ? { kind: 'embedded-on-postgres', databaseUrl: DATABASE_URL } : { kind: 'embedded' }
 }
 
 /** The effective configuration as `BUSBAR_NAME=value` lines, secrets hidden. */

@@ -5,6 +5,7 @@ import { type Logger, pino } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { ConfigError, describeConfig, parseConfig } from './config.js'
 import { startDemo } from './demo.js'
+import { drainEmbeddedLog } from './drain.js'
 import { createKey, listKeys, revokeKey } from './keys.js'
 import { openPlatform, type Platform } from './platform.js'
 import {
@@ -17,7 +18,7 @@ import {
   startWorkerRole,
 } from './roles.js'
 import { runSimulation } from './simulation.js'
-import { openForUp, printWelcome } from './up.js'
+import { printWelcome } from './up.js'
 
 const program = new Command('busbar').description('Charging station management system for large fleets')
 
@@ -26,17 +27,18 @@ program
   .description('all roles in one process; embedded unless BUSBAR_* name services')
   .option('--dev', 'admit unknown stations and stations without credentials')
   .option('--demo', 'with 20 virtual stations that charge')
-  .option('--drain', 'empty the embedded log before a start on Kafka')
+  .option('--drain', 'only read the embedded log to its end, before a start on Kafka')
   .action(async ({ dev, demo, drain }: { dev?: true; demo?: true; drain?: true }) => {
     const startedAt = Date.now()
     const config = parseConfig({ ...process.env, ...(dev ? { BUSBAR_DEV: 'true' } : {}) })
+    if (drain) return drainEmbeddedLog(config)
     await run(async (log, metrics) => {
-      const platform = await openForUp(config, log, metrics, { drain: drain ?? false })
+      const platform = await openPlatform(config, log, metrics)
       return start(platform, async (running) => {
         running.push(...(await startWorkerRole(platform, serviceNames)))
         const gateway = await startGatewayRole(platform)
         running.push(gateway)
-        const api = await startApiRole(platform)
+        const api = await startApiRole(platform, [gateway])
         running.push(api)
         const key = await printWelcome(platform, { gateway, api, startedAt })
         if (demo) running.push(await startDemo({ gatewayPort: gateway.port, apiPort: api.port, apiKey: key }))
@@ -44,10 +46,7 @@ program
     }, config.values.LOG_LEVEL)
   })
 
-role('gateway', 'stations connect here', async (platform) => [
-  await startHealthRole(platform),
-  await startGatewayRole(platform),
-])
+role('gateway', 'stations connect here', async (platform) => withHealth(platform, [await startGatewayRole(platform)]))
 
 role('api', 'REST, live events and documentation', async (platform) => [await startApiRole(platform)])
 
@@ -56,7 +55,7 @@ program
   .description('decides and stores')
   .option('--services <names>', `comma-separated: ${serviceNames.join(', ')}`, parseServices, [...serviceNames])
   .action(({ services }: { services: RunnableService[] }) =>
-    runRole(async (platform) => [await startHealthRole(platform), ...(await startWorkerRole(platform, services))]),
+    runRole(async (platform) => withHealth(platform, await startWorkerRole(platform, services))),
   )
 
 program
@@ -117,6 +116,11 @@ function role(name: string, description: string, startParts: (platform: Platform
     .command(name)
     .description(description)
     .action(() => runRole(startParts))
+}
+
+/** Health starts last, so that a process that answers there has all its parts, and stops first. */
+async function withHealth(platform: Platform, parts: Running[]): Promise<Running[]> {
+  return [...parts, await startHealthRole(platform, parts)]
 }
 
 /** A role on a machine of its own leans on services that other machines reach too. */

@@ -19,6 +19,8 @@ export interface Running {
   name: string
   /** Where it listens; null for a part that only consumes. */
   port: number | null
+  /** False while it takes no new work, as a gateway that drains. */
+  readonly ready?: boolean
   stop(): Promise<void>
 }
 
@@ -41,7 +43,14 @@ export async function startGatewayRole(platform: Platform): Promise<Running> {
     },
     platform,
   )
-  return { name: 'gateway', port: gateway.port, stop: () => gateway.stop() }
+  return {
+    name: 'gateway',
+    port: gateway.port,
+    get ready() {
+      return gateway.ready
+    },
+    stop: () => gateway.stop(),
+  }
 }
 
 /** Decides and stores. Every service named runs as a consumer group member of its own. */
@@ -60,8 +69,8 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   return running
 }
 
-/** REST, live events, documentation. */
-export async function startApiRole(platform: Platform): Promise<Running> {
+/** REST, live events, documentation; ready when what it leans on and the `parts` beside it are. */
+export async function startApiRole(platform: Platform, parts: readonly Running[] = []): Promise<Running> {
   const { values } = platform.config
   const api = await startApi(
     { host: values.HOST, port: values.API_PORT, trustedProxies: values.TRUSTED_PROXIES },
@@ -69,29 +78,33 @@ export async function startApiRole(platform: Platform): Promise<Running> {
       ...platform,
       commands: createCommandIntake(platform),
       replayDeadLetter: (id, also) => replayDeadLetter(platform, id, also),
-      ready: () => readiness(platform),
+      ready: () => readiness(platform, parts),
     },
   )
   return { name: 'api', port: api.port, stop: () => api.stop() }
 }
 
-/** Health and metrics for a process without the API. */
-export async function startHealthRole(platform: Platform): Promise<Running> {
+/** Health and metrics for a process without the API; it is ready when `parts` are. */
+export async function startHealthRole(platform: Platform, parts: readonly Running[]): Promise<Running> {
   const { values } = platform.config
   const health = await startHealthServer(
     { host: values.HOST, port: values.HEALTH_PORT },
-    { metrics: platform.metrics, ready: () => readiness(platform) },
+    { metrics: platform.metrics, ready: () => readiness(platform, parts) },
   )
   return { name: 'health', port: health.port, stop: () => health.stop() }
 }
 
 /** @returns per part that this process leans on, whether it answers */
-async function readiness({ database, backbone }: Platform): Promise<Record<string, boolean>> {
+async function readiness(
+  { database, backbone }: Platform,
+  parts: readonly Running[],
+): Promise<Record<string, boolean>> {
   const postgres = await database.ping().then(
     () => true,
     () => false,
   )
-  return { postgres, log: backbone.log.available }
+  const ready = Object.fromEntries(parts.map((part) => [part.name, part.ready ?? true]))
+  return { postgres, log: backbone.log.available, ...ready }
 }
 
 const dayMs = 24 * 60 * 60 * 1_000

@@ -1,15 +1,7 @@
 import path from 'node:path'
 import { createFirstApiKey } from '@busbar/api'
-import type { Logger } from 'pino'
-import type { Registry } from 'prom-client'
-import type { Config } from './config.js'
-import { openPlatform, type Platform, readOrMake } from './platform.js'
+import { type Platform, readOrMake } from './platform.js'
 import type { Running } from './roles.js'
-
-/** As `openPlatform`, for the command that also knows the embedded log. */
-export function openForUp(config: Config, log: Logger, metrics: Registry, _options: { drain: boolean }) {
-  return openPlatform(config, log, metrics)
-}
 
 /** Tells a newcomer where things are. @returns the first API key; null when other keys exist and it is not kept here */
 export async function printWelcome(
