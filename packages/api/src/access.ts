@@ -51,6 +51,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
 
   'GET /v1/transactions': readers,
   'GET /v1/transactions/:id': readers,
+  'GET /v1/transactions/:id/steps': readers,
   'GET /v1/transactions/:id/readings': readers,
 
   'GET /v1/journal': readers,

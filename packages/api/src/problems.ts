@@ -100,7 +100,7 @@ function toHttpProblem(error: unknown): ProblemError {
 }
 
 function toDatabaseProblem(thrown: unknown): ProblemError | null {
-  const cause = toStoreError(unwrap(thrown))
+  const cause = toStoreError(thrown)
   if (cause instanceof UnavailableError) {
     const headers = { 'retry-after': '5' }
     const detail = 'The database or the message path cannot be reached now, or needs too long for this.'
@@ -117,15 +117,3 @@ function toDatabaseProblem(thrown: unknown): ProblemError | null {
 
 /** Prisma: a record to change or delete was not there. */
 const recordNotFound = 'P2025'
-
-const PrismaError = z.object({
-  meta: z.object({ driverAdapterError: z.object({ cause: z.object({ originalCode: z.string() }) }) }),
-})
-
-/** Prisma keeps Postgres's own code deep inside. */
-function unwrap(thrown: unknown): unknown {
-  const wrapped = PrismaError.safeParse(thrown)
-  if (!wrapped.success || !(thrown instanceof Error)) return thrown
-  const code = wrapped.data.meta.driverAdapterError.cause.originalCode
-  return Object.assign(new Error(thrown.message, { cause: thrown }), { code })
-}

@@ -55,8 +55,8 @@ test('transactions filter and page, newest first', async () => {
   expect(await ids(`from=${at(2).toISOString()}&to=${at(3).toISOString()}&status=active`)).toEqual([2])
 })
 
-test('a transaction shows its OCPP ids and steps, its readings page', async () => {
-  const row = transaction(10)
+test('a transaction shows the ids a station knows it by; its steps and readings page', async () => {
+  const row = { ...transaction(10), ocppId: 'tx-b' }
   const step = (stepKey: string, seqNo: number) => ({
     transactionId: row.id,
     stepKey,
@@ -84,6 +84,9 @@ test('a transaction shows its OCPP ids and steps, its readings page', async () =
   await prisma.transactionAlias.createMany({
     data: ['tx-b', 'tx-a'].map((ocppId) => ({ stationId: 'CS-1', ocppId, transactionId: row.id })),
   })
+  const stray = { ...transaction(20), protocol: 'ocpp1.6', status: 'orphan' }
+  await prisma.chargingTransaction.create({ data: stray })
+  await prisma.transactionAlias.create({ data: { stationId: 'CS-1', ocppId: 'stop|abc', transactionId: stray.id } })
   await prisma.transactionStep.createMany({ data: [step('b', 2), step('a', 1)] })
   await prisma.meterReading.createMany({ data: [reading(12, 'x'), reading(12, 'y'), reading(13, 'a')] })
 
@@ -91,9 +94,12 @@ test('a transaction shows its OCPP ids and steps, its readings page', async () =
   const first = await get(`/v1/transactions/${row.id}/readings?limit=2`)
   const second = await get(`/v1/transactions/${row.id}/readings?limit=2&cursor=${first.nextCursor}`)
 
-  expect(detail.ocppIds).toEqual(['tx-a', 'tx-b'])
-  expect(detail.steps.map(({ seqNo }: { seqNo: number }) => seqNo)).toEqual([1, 2])
-  expect(detail.steps[0].payload).toEqual({ triggerReason: '<b>' })
+  expect(detail).toMatchObject({ ocppId: 'tx-b', ocppIds: ['tx-a', 'tx-b'] })
+  expect(await get(`/v1/transactions/${stray.id}`)).toMatchObject({ ocppId: null, ocppIds: [] })
+  const firstStep = await get(`/v1/transactions/${row.id}/steps?limit=1`)
+  expect(firstStep.items).toMatchObject([{ seqNo: 1, payload: { triggerReason: '<b>' } }])
+  const secondStep = await get(`/v1/transactions/${row.id}/steps?limit=1&cursor=${firstStep.nextCursor}`)
+  expect(secondStep).toMatchObject({ items: [{ seqNo: 2 }], nextCursor: null })
   expect(first.items).toHaveLength(2)
   expect(second).toEqual({
     items: [

@@ -13,7 +13,9 @@ const SecretChange = z.strictObject({
   pending: z
     .boolean()
     .default(false)
-    .describe('true: both this password and the current one open the door until one of them is set for good'),
+    .describe(
+      'true: both this password and the current one open the door until the station comes in with this one, or one is set for good',
+    ),
 })
 
 const Secret = z.object({

@@ -36,6 +36,16 @@ test('a value is unique with its type, whatever its case', async () => {
   expect((await register({ value: 'ONCE', type: 'Central' })).statusCode).toBe(201)
 })
 
+test('blanks around a value are no part of it, because none are when a station presents it', async () => {
+  const created = await register({ value: '  Padded 1 ', type: 'Local' })
+
+  expect(created.json()).toMatchObject({ value: 'Padded 1' })
+  expect((await register({ value: 'padded 1', type: 'Local' })).statusCode).toBe(409)
+  expect((await register({ value: '   ', type: 'Local' })).statusCode).toBe(400)
+  const rows = await api.database.prisma.token.findMany({ where: { id: created.json().id } })
+  expect(rows).toMatchObject([{ value: 'Padded 1', foldedValue: 'padded 1' }])
+})
+
 test('a KeyCode is shown nowhere', async () => {
   const created = await register({ value: '4711-secret', type: 'KeyCode' })
   const list = await api.request('viewer', { url: '/v1/tokens?type=KeyCode' })

@@ -23,6 +23,8 @@ const TokenChange = z.strictObject(changeable)
 const TokenDraft = z.strictObject({
   value: z
     .string()
+    // As stations' tokens are when they are looked up.
+    .trim()
     .regex(/^[ -~]{1,255}$/, '1 to 255 printable ASCII characters')
     .describe('As printed or read; unique with the type, whatever its letter case'),
   type: tokenType,
@@ -45,7 +47,7 @@ const Token = z
   .meta({ id: 'Token' })
 
 const listQuery = pageQuery.extend({
-  value: z.string().max(255).optional().describe('Part of the value; KeyCodes are left out'),
+  value: z.string().trim().max(255).optional().describe('Part of the value; KeyCodes are left out'),
   type: tokenType.optional(),
   status: tokenStatus.optional(),
   groupId: z.string().max(36).optional(),

@@ -12,6 +12,10 @@ const Transaction = z
     id: z.string(),
     stationId: z.string(),
     protocol: z.string(),
+    ocppId: z
+      .string()
+      .nullable()
+      .describe('What a remote stop names; null where the station never gave it a usable id'),
     evse: z.int().nullable(),
     connector: z.int().nullable(),
     token: z.string().nullable().describe('`***` for a KeyCode'),
@@ -54,7 +58,6 @@ const TransactionDetail = Transaction.extend({
   ocppIds: z.array(z.string()).describe('Every id the station knows it by'),
   registers: z.unknown().describe('Earliest and latest reading of each register, exact'),
   lastSeqNo: z.int().nullable(),
-  steps: z.array(Step).describe('In the order of the station'),
 }).meta({ id: 'TransactionDetail' })
 
 const Reading = z
@@ -77,6 +80,13 @@ const listQuery = pageQuery.extend({
 })
 
 const tags = ['Transactions']
+
+/** A broken station may draw ever new ones. */
+const maxIds = 1_000
+
+/** The Stop of 1.6 that named no usable id is found by its own key, which no station knows. */
+const isWireId = ({ protocol }: ChargingTransaction, ocppId: string) =>
+  protocol !== 'ocpp1.6' || !ocppId.startsWith('stop|')
 
 export function transactionRoutes(app: Api, { database: { prisma } }: RouteContext): void {
   app.get(
@@ -118,28 +128,46 @@ export function transactionRoutes(app: Api, { database: { prisma } }: RouteConte
       config: { problems: [404] },
       schema: {
         tags,
-        summary: 'Read a transaction with every step the station told',
+        summary: 'Read a transaction with its ids and registers',
         params: idParams,
         response: { 200: TransactionDetail },
       },
     },
     async ({ params: { id } }) => {
-      const [transaction, aliases, steps] = await Promise.all([
+      const [transaction, aliases] = await Promise.all([
         prisma.chargingTransaction.findUnique({ where: { id } }),
-        prisma.transactionAlias.findMany({ where: { transactionId: id }, orderBy: { ocppId: 'asc' } }),
-        prisma.transactionStep.findMany({
-          where: { transactionId: id },
-          orderBy: [{ seqNo: { sort: 'asc', nulls: 'last' } }, { at: 'asc' }, { stepKey: 'asc' }],
-        }),
+        prisma.transactionAlias.findMany({ where: { transactionId: id }, orderBy: { ocppId: 'asc' }, take: maxIds }),
       ])
       const row = found(transaction, 'transaction')
       return {
         ...toTransaction(row),
-        ocppIds: aliases.map(({ ocppId }) => ocppId),
+        ocppIds: aliases.map(({ ocppId }) => ocppId).filter((ocppId) => isWireId(row, ocppId)),
         registers: row.registers,
         lastSeqNo: row.lastSeqNo,
-        steps: steps.map(toStep),
       }
+    },
+  )
+
+  app.get(
+    '/v1/transactions/:id/steps',
+    {
+      schema: {
+        tags,
+        summary: 'List what the station told of a transaction, in its order',
+        params: idParams,
+        querystring: pageQuery,
+        response: { 200: pageOf(Step) },
+      },
+    },
+    async ({ params: { id }, query: { limit, cursor } }) => {
+      const after = parseCursor(cursor, z.tuple([z.string()]))
+      const rows = await prisma.transactionStep.findMany({
+        where: { transactionId: id, ...(after && { stepKey: { gt: after[0] } }) },
+        // Keys sort as the steps happened.
+        orderBy: { stepKey: 'asc' },
+        take: limit + 1,
+      })
+      return toPage(rows, limit, toStep, ({ stepKey }) => [stepKey])
     },
   )
 
@@ -180,6 +208,7 @@ function toTransaction(row: ChargingTransaction): z.infer<typeof Transaction> {
     id: row.id,
     stationId: row.stationId,
     protocol: row.protocol,
+    ocppId: row.ocppId,
     evse: row.evseNumber,
     connector: row.connectorNumber,
     token: row.tokenValue,
