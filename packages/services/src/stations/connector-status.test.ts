@@ -151,6 +151,33 @@ test.each([
   expect(state.findConnector('CP-1', 1, 1)?.status).toBe('Charging')
 })
 
+test('a clock that a reboot set back holds no report up', () => {
+  const state = stationsState()
+  const statusOf = () => state.findConnector('CP-1', 1, 1)?.status
+  const after = (seconds: number) => ({ receivedAt: new Date(receivedAt.getTime() + seconds * 1000) })
+  status16(state, { status: 'Charging', timestamp: '2026-03-01T09:59:00Z' })
+  state.changeState('CP-1', { lastBootAt: receivedAt })
+
+  status16(state, { status: 'Available', timestamp: '2026-03-01T07:00:05Z' }, after(5))
+  expect(statusOf()).toBe('Available')
+  status16(state, { status: 'Preparing', timestamp: '2026-03-01T07:01:00Z' }, after(60))
+  expect(statusOf()).toBe('Preparing')
+  // Its clock is right again: from here on its times order the reports.
+  status16(state, { status: 'Charging', timestamp: '2026-03-01T10:02:00Z' }, after(120))
+  status16(state, { status: 'Available', timestamp: '2026-03-01T10:01:30Z' }, after(121))
+  expect(statusOf()).toBe('Charging')
+})
+
+test('a report from before the boot that is decided again changes nothing', () => {
+  const state = stationsState()
+  status16(state, { status: 'Charging', timestamp: '2026-03-01T09:59:00Z' })
+  state.changeState('CP-1', { lastBootAt: new Date('2026-03-01T11:00:00Z') })
+
+  status16(state, { status: 'Available', timestamp: '2026-03-01T09:00:00Z' })
+
+  expect(state.findConnector('CP-1', 1, 1)?.status).toBe('Charging')
+})
+
 test('in whatever order reports arrive, the one with the latest time stands', () => {
   const report = fc.record({
     minute: fc.integer({ min: 0, max: 59 }),

@@ -44,7 +44,8 @@ export function address201(evseId: number, connectorId: number): WireAddress {
  * Brings a reported status into the connector model, creating what the station has not named before.
  *
  * Ordered by min(station time, time of receipt): a report held back while offline never overwrites a newer one, and a
- * clock that runs ahead cannot block those after it. A late report changes nothing here; the journal holds it.
+ * clock that runs ahead cannot block those after it. What is known from before the last boot gives way to anything: the
+ * clock may have been set back, and a station reports anew when it booted. A late report changes nothing here; the journal holds it.
  * @returns the event, only when something changed
  */
 export function reportStatus(
@@ -56,7 +57,9 @@ export function reportStatus(
   const connector = findOrAdd(address, state, context)
   if (!connector) return []
   const statusAt = orderingTime(reported.timestamp, context.record.receivedAt)
-  if (connector.statusAt && connector.statusAt > statusAt) return []
+  if (connector.statusAt && connector.statusAt > statusAt && !isOfEarlierBoot(connector.statusAt, state, context)) {
+    return []
+  }
 
   const { status, errorCode, info, vendorId, vendorErrorCode } = reported
   const before = connector.status
@@ -73,6 +76,11 @@ export function reportStatus(
       data: { connectorId: connector.id, evseNumber, connectorNumber, previousStatus: before, ...said },
     },
   ]
+}
+
+function isOfEarlierBoot(statusAt: Date, state: StationsState, { station, record }: DecisionContext): boolean {
+  const { lastBootAt } = state.stateOf(station.id)
+  return lastBootAt !== null && statusAt < lastBootAt && record.receivedAt >= lastBootAt
 }
 
 /**

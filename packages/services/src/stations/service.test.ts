@@ -90,6 +90,13 @@ test('a batch is stored, and the next one goes on from it', async () => {
   ])
 })
 
+test('a boot of an earlier batch tells the reports before it from those after it', async () => {
+  await apply(status('Occupied', '2026-02-28T23:00:00Z'))
+  await apply(boot)
+  await apply(status('Available', '2026-02-28T22:00:00Z'))
+  expect(await query('SELECT status FROM connector')).toEqual([{ status: 'Available' }])
+})
+
 test('connectors survive from batch to batch, and a late report changes nothing', async () => {
   await apply(
     of('CP-1', status('Occupied', '2026-03-01T09:30:00Z')),

@@ -249,18 +249,19 @@ const statusActions = new Set(['StatusNotification', 'NotifyEvent'])
 
 /** One query per table that the batch touches. */
 export async function loadStations(database: Database, records: readonly InboundRecord[]): Promise<StationsState> {
-  const stationIds = distinct(records.filter(touchesState).map((record) => record.stationId))
+  const policyIds = distinct(records.filter(touchesState).map((record) => record.stationId))
   const statusIds = distinct(
     records.filter((record) => statusActions.has(record.action)).map((record) => record.stationId),
   )
   const reportIds = distinct(
     records.filter((record) => record.action === 'NotifyReport').map((record) => record.stationId),
   )
+  const stateIds = distinct([...policyIds, ...statusIds])
   const read = async <Row>(ids: string[], statement: (ids: string[]) => { text: string; values: unknown[] }) =>
     ids.length === 0 ? [] : database.query<Row>(statement(ids))
   const [policies, states, evses, connectors, addresses, parts] = await Promise.all([
-    read<StationPolicy>(stationIds, statements.selectPolicies),
-    read<StationStateRow>(stationIds, statements.selectStates),
+    read<StationPolicy>(policyIds, statements.selectPolicies),
+    read<StationStateRow>(stateIds, statements.selectStates),
     read<EvseRow>(statusIds, statements.selectEvses),
     read<ConnectorRow>(statusIds, statements.selectConnectors),
     read<AddressRow>(statusIds, statements.selectAddresses),
@@ -269,7 +270,7 @@ export async function loadStations(database: Database, records: readonly Inbound
   return new StationsState({ policies, states, evses, connectors, addresses, parts })
 }
 
-/** Only connections and boots read or change a station's row; all else would load it for nothing. */
+/** Only connections and boots change a station's row, and for status reports its last boot counts. */
 function touchesState(record: InboundRecord): boolean {
   return record.type === 'call' ? record.action === 'BootNotification' : record.type !== 'variables'
 }
