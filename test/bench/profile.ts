@@ -1,0 +1,66 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Product } from './product.js'
+
+interface CpuProfile {
+  nodes: { id: number; callFrame: { functionName: string; url: string } }[]
+  samples: number[]
+  timeDeltas: number[]
+}
+
+/** Where the time of each process went while it did one thing, as lines of text. */
+export async function profileOf(start: (folder: string) => Promise<Product>, load: Record<string, string | number>) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'busbar-profile-'))
+  const product = await start(folder)
+  const pids = [product.system.gateways[0], product.system.workers[0]].map((process) => process?.child.pid)
+  await product.measure(load)
+  await product.system.stop()
+  const files = await readdir(folder)
+  const lines: string[] = []
+  for (const [index, pid] of pids.entries()) {
+    const file = files.find((name) => name.includes(`.${pid}.`))
+    if (!file) throw new Error(`No profile of process ${pid}`)
+    const profile = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as CpuProfile
+    lines.push(`${index === 0 ? 'gateway' : 'worker'}: ${summarize(profile)}`)
+  }
+  await rm(folder, { recursive: true })
+  return lines
+}
+
+/** Shares by library, our own functions by name; idle time and the loading of modules left out. */
+function summarize({ nodes, samples, timeDeltas }: CpuProfile): string {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const byPart = new Map<string, number>()
+  const ours = new Map<string, number>()
+  let total = 0
+  for (const [index, id] of samples.entries()) {
+    const frame = frames.get(id)
+    const part = frame && partOf(frame)
+    if (!frame || !part) continue
+    const us = timeDeltas[index] ?? 0
+    total += us
+    byPart.set(part, (byPart.get(part) ?? 0) + us)
+    if (part === 'busbar') ours.set(frame.functionName, (ours.get(frame.functionName) ?? 0) + us)
+  }
+  const shares = (of: Map<string, number>, count: number) =>
+    [...of]
+      .toSorted(([, a], [, b]) => b - a)
+      .slice(0, count)
+      .map(([name, us]) => `${name || '(unnamed)'} ${((100 * us) / total).toFixed(1)} %`)
+      .join(', ')
+  return `${shares(byPart, 8)}. Of ours: ${shares(ours, 8)}`
+}
+
+/** @returns null for what is not work */
+function partOf({ functionName, url }: { functionName: string; url: string }): string | null {
+  if (functionName === '(idle)' || functionName === '(program)' || functionName === '(root)') return null
+  if (/node:internal\/(modules|bootstrap|deps\/cjs)|^node:fs$/.test(url)) return null
+  if (functionName === '(garbage collector)') return 'garbage collection'
+  if (url.includes('node_modules/')) {
+    const [scope = '', name = ''] = url.slice(url.lastIndexOf('node_modules/') + 13).split('/')
+    return scope.startsWith('@') ? `${scope}/${name}` : scope
+  }
+  if (url.endsWith('busbar.js')) return 'busbar'
+  return url.startsWith('node:') ? 'node' : 'native'
+}
