@@ -62,3 +62,10 @@ test('equal requests have equal hashes, whatever the order of their fields', () 
   expect(password('a'.repeat(16))).toBe(password('a'.repeat(16)))
   expect(password('a'.repeat(16))).not.toBe(password('b'.repeat(16)))
 })
+
+test('a secret that was copied from where secrets are masked is refused', () => {
+  const check = (value: string) => checkPayload('ocpp1.6', 'ChangeConfiguration', { key: 'AuthorizationKey', value })
+  expect(check('***')).toMatchObject([{ message: expect.stringContaining('masked') }])
+  expect(check('0011223344556677')).toEqual([])
+  expect(checkPayload('ocpp1.6', 'ChangeConfiguration', { key: 'MeterType', value: '***' })).toEqual([])
+})

@@ -42,7 +42,18 @@ export function checkPayload(protocol: Protocol, action: string, payload: Payloa
   if (row.sender === 'station')
     return [{ code: 'NotSupported', path: '', message: `${action} is sent by stations only` }]
   const violations = validate(protocol, action, 'request', fillIds(protocol, action, payload, placeholders), 'outbound')
-  return violations.length > 0 ? violations : checkTexts(payload)
+  return violations.length > 0 ? violations : [...checkTexts(payload), ...checkSecrets(protocol, action, payload)]
+}
+
+/** What was copied from a place that hides secrets, a dead letter or a payload as it is shown, must not reach a station. */
+function checkSecrets(protocol: Protocol, action: string, payload: Payload): Violation[] {
+  let isMasked = false
+  mapSecrets(protocol, action, 'request', payload, (value) => {
+    isMasked ||= value === '***'
+    return value
+  })
+  if (!isMasked) return []
+  return [{ code: 'PropertyConstraintViolation', path: '', message: 'a secret of the payload is masked: ***' }]
 }
 
 function checkTexts(payload: Payload): Violation[] {

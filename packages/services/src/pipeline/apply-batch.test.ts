@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { applyBatch } from './apply-batch.js'
 import { serviceMetrics } from './metrics.js'
 import { answer, type Decision, type InboundRecord, type Service } from './service.js'
-import { type FakePorts, fakePorts, loggedCall } from './testing.js'
+import { type FakePorts, fakePorts, loggedCall, logRecord } from './testing.js'
 
 const advance: Sql = { text: 'ADVANCE', values: [] }
 
@@ -89,6 +89,39 @@ test('the secrets of a dead letter are masked', async () => {
   await apply(batchOf(loggedCall('Authorize', { idToken })), service, ports)
 
   expect(String(deadLetters(ports)[0]?.values[7])).not.toContain('4711')
+})
+
+const outcome = (payload: object) =>
+  logRecord({
+    value: Buffer.from(JSON.stringify({ commandId: 'c-1', action: 'GetConfiguration', outcome: 'result', payload })),
+    headers: { type: 'outcome', station: 'CP-1', protocol: 'ocpp1.6' },
+  })
+const request = (text: string) => logRecord({ topic: 'busbar.commands', value: Buffer.from(text) })
+const change = { action: 'ChangeConfiguration', payload: { key: 'AuthorizationKey', value: '4711' } }
+
+test.each([
+  ['an answer to a CALL', outcome({ configurationKey: [{ key: 'AuthorizationKey', readonly: false, value: '4711' }] })],
+  ['a request', request(JSON.stringify({ stationId: 'CP-1', ...change }))],
+  ['a request that is no JSON', request(JSON.stringify(change).slice(0, -1))],
+])('no secret of %s is kept in a dead letter', async (_, record) => {
+  const ports = fakePorts()
+  const service = { ...recordingService(), decide: fail(new Error('bug')) }
+
+  await apply(batchOf(record), service, ports)
+
+  const kept = String(deadLetters(ports)[0]?.values[7])
+  expect(kept).not.toContain('4711')
+  expect(kept).toContain('Configuration')
+})
+
+test('a dead letter without secrets keeps its bytes', async () => {
+  const ports = fakePorts()
+  const service = { ...recordingService(), decide: fail(new Error('bug')) }
+  const record = request('{ "stationId": "CP-1",  "action": "Reset", "payload": { "type": "Hard" } }')
+
+  await apply(batchOf(record), service, ports)
+
+  expect(deadLetters(ports)[0]?.values[7]).toEqual(record.value)
 })
 
 test('OcppError answers the station and keeps what was decided before it', async () => {

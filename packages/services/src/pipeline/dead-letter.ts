@@ -1,5 +1,5 @@
 import { apiSource, type Headers, type LogRecord } from '@busbar/backbone'
-import { findAction, type Protocol, redactFrame } from '@busbar/ocpp'
+import { findAction, type Payload, type Protocol, redact, redactFrame } from '@busbar/ocpp'
 import { newId, type Sql, sql } from '@busbar/store'
 import type { Ports } from './service.js'
 import { toStorable, toStorableText } from './storable.js'
@@ -32,11 +32,42 @@ export function deadLetterStatement(service: string, record: LogRecord, cause: u
 
 function withoutSecrets(record: LogRecord): Buffer {
   const { type, action, protocol } = record.headers
-  if (type !== 'call' || action === undefined) return record.value
   const version = (protocol ?? 'ocpp1.6') as Protocol
-  if (!findAction(version, action)?.secretPaths.length) return record.value
-  return Buffer.from(redactFrame(version, record.value.toString('utf8')))
+  switch (type) {
+    case 'call':
+      if (action === undefined || !findAction(version, action)?.secretPaths.length) return record.value
+      return Buffer.from(redactFrame(version, record.value.toString('utf8')))
+    case 'outcome':
+      return withPayload(record.value, (name, payload) => redact(version, name, 'response', payload))
+    // A request on `busbar.commands`: its version is known only together with its station.
+    case undefined:
+      return withPayload(record.value, (name, payload) =>
+        redact('ocpp2.0.1', name, 'request', redact('ocpp1.6', name, 'request', payload)),
+      )
+    default:
+      return record.value
+  }
 }
+
+/** @param mask for the `payload` of the `action` that a record names; what is no such record is masked as a text */
+function withPayload(bytes: Buffer, mask: (action: string, payload: Payload) => Payload): Buffer {
+  const text = bytes.toString('utf8')
+  try {
+    const value = JSON.parse(text) as { action?: unknown; payload?: unknown } | null
+    const { action, payload } = value ?? {}
+    if (typeof action === 'string' && isObject(payload)) {
+      const masked = mask(action, payload)
+      return masked === payload ? bytes : Buffer.from(JSON.stringify({ ...value, payload: masked }))
+    }
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause
+  }
+  const masked = redactFrame('ocpp1.6', text)
+  return masked === text ? bytes : Buffer.from(masked)
+}
+
+const isObject = (value: unknown): value is Payload =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function describe(cause: unknown): string {
   return cause instanceof Error ? (cause.stack ?? `${cause.name}: ${cause.message}`) : String(cause)
