@@ -62,7 +62,7 @@ function toJobs({ before, after, dispatch, now }: Change, completed: boolean): {
       ...(opened && rule ? [job(jobKinds.followUp, plusSeconds(now, rule.timeoutSeconds))] : []),
     ],
     remove: [
-      ...(completed && before?.status === 'dispatched' ? [job(jobKinds.verdict, now)] : []),
+      ...(completed && before !== null ? [job(jobKinds.verdict, now)] : []),
       ...(closed ? [job(jobKinds.followUp, now)] : []),
     ],
   }

@@ -269,6 +269,24 @@ test('what a dead gateway held is unknown; what the station was sent since it ca
   expect(await world.command(since.id)).toMatchObject({ status: 'unknown' })
 })
 
+test('a command whose record never arrives gets its verdict all the same', async () => {
+  const { id } = await world.send()
+  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(30) }])
+  world.now = later(30)
+  await world.apply([world.due('verdict', id)])
+  expect(await world.command(id)).toMatchObject({ status: 'expired' })
+  expect(await world.jobs()).toEqual([])
+})
+
+test('a request that comes after its command expired sends nothing and leaves no job', async () => {
+  const { id, records } = await world.send()
+  world.now = later(31)
+  await world.apply(records)
+  expect(await world.command(id)).toMatchObject({ status: 'expired' })
+  expect(world.dispatched).toEqual([])
+  expect(await world.jobs()).toEqual([])
+})
+
 test('what a connection held that was taken over is unknown within seconds, unless its gateway still speaks', async () => {
   const silent = await world.send()
   const answered = await world.send()

@@ -1,5 +1,6 @@
 import { insertInto, type Sql, sql, updateRows, upsertInto } from '@busbar/store'
 import type { Command } from './command.js'
+import { jobKinds } from './effects.js'
 import type { SecretChange } from './password.js'
 
 export interface CounterRow {
@@ -134,7 +135,7 @@ export function toSecretStatements(change: SecretChange): Sql[] {
 }
 
 /**
- * Command, audit entry and outbox record, or none of them when the key was used before: one statement, so that the API
+ * Command, audit entry, the job that sees to its verdict whatever becomes of the record, and outbox record, or none of them when the key was used before: one statement, so that the API
  * asks Postgres once.
  * @returns a row with the id when the command is new
  */
@@ -147,6 +148,9 @@ export const insertRequested = sql(
    ), audited AS (
      INSERT INTO audit_entry (at, actor, action, target_type, target_id, details)
      SELECT $9, $11::text, 'command.send', 'station', $2, $12::jsonb FROM inserted
+   ), due AS (
+     INSERT INTO job (service, kind, key, station_id, due_at)
+     SELECT 'commands', '${jobKinds.verdict}', $1::text, $2, $10::timestamptz FROM inserted
    ), sent AS (
      INSERT INTO outbox (source, topic, key, value, headers) SELECT $13::text, $14::text, $2, $15::bytea, '{}'::jsonb FROM inserted
    )
