@@ -19,18 +19,22 @@ export interface Topics {
   events: string
   /** Nobody reads it: an append to it proves that the log takes records again. */
   canary: string
+  /** What stations and gateways say; only services of ours write and read these. */
+  frames: string[]
   all: string[]
 }
 
 export function topicNames(prefix: string): Topics {
   const lane = (service: ServiceName) => `${prefix}.ocpp.${service}`
+  const sent = `${prefix}.ocpp.sent`
   const names = {
     outcomes: lane('commands'),
-    sent: `${prefix}.ocpp.sent`,
+    sent,
     commands: `${prefix}.commands`,
     commandResults: `${prefix}.command-results`,
     events: `${prefix}.events`,
     canary: `${prefix}.canary`,
   }
-  return { lane, ...names, all: [...new Set([...services.map(lane), ...Object.values(names)])] }
+  const frames = [...services.map(lane), sent]
+  return { lane, ...names, frames, all: [...new Set([...frames, ...Object.values(names)])] }
 }

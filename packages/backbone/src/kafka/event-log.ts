@@ -47,7 +47,7 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
   try {
     await admin.use((client) => checkTopics(client, topics, partitions))
     const { clusterId } = await admin.use((client) => client.describeCluster())
-    const producer = createProducer(options)
+    const producer = createProducer(options, topics)
     // The first record need not wait for a connection.
     await producer.connect()
     const limits = options.limits ?? {}

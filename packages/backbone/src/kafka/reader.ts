@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { LogRecord } from '../ports/event-log.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
 import { copartitioned } from './assigner.js'
+import { readHeaders } from './headers.js'
 
 /** Where a partition stands, and where to read on: later than `next` when the log has lost what was there. */
 export interface Place {
@@ -269,19 +270,13 @@ const numbersOf = (partitions: readonly TopicPartition[]): number[] =>
   [...new Set(partitions.map((each) => each.partition))].sort((a, b) => a - b)
 
 function toRecord(message: KafkaMessage, { topic, partition }: TopicPartition): LogRecord {
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(message.headers ?? {})) {
-    // A foreign writer may repeat a header; the last one counts.
-    const last = Array.isArray(value) ? value.at(-1) : value
-    if (last !== undefined) headers[name] = last.toString()
-  }
   return {
     topic,
     partition,
     offset: BigInt(message.offset),
     key: message.key?.toString() ?? '',
     value: message.value ?? Buffer.alloc(0),
-    headers,
+    headers: readHeaders(message.headers),
     appendedAt: new Date(Number(message.timestamp)),
   }
 }

@@ -4,7 +4,7 @@ import type { Headers } from '../ports/event-log.js'
 const mark = '\uE000'
 
 /**
- * Headers as a jsonb text. Postgres takes no NUL and no half of a surrogate pair there, and a station may send either
+ * Headers as a JSON text, fit for jsonb. Postgres takes no NUL and no half of a surrogate pair there, and a station may send either
  * (in a messageId, say): the half becomes U+FFFD, as it does in Kafka's UTF-8, NUL is escaped.
  */
 export function encodeHeaders(headers: Headers): string {
@@ -16,6 +16,12 @@ export function encodeHeaders(headers: Headers): string {
       Buffer.from(part).toString().replaceAll(mark, `${mark}1`).replaceAll('\0', `${mark}0`),
     ),
   )
+}
+
+/** Headers from a text of `encodeHeaders`. */
+export function parseHeaders(text: string): Headers {
+  const stored = JSON.parse(text) as Headers
+  return text.includes(mark) ? decodeHeaders(stored) : stored
 }
 
 /** @param stored the parsed jsonb */
