@@ -107,3 +107,18 @@ test('boots are counted and keep the connection as it is', () => {
 
   expect(state.stateOf('CP-1')).toMatchObject({ bootCount: 2, online: true, connectionId: 'c', epoch: 5n })
 })
+
+test('stations that were turned away together come back apart, and none too early', () => {
+  const waits = Array.from({ length: 50 }, (_, index) => {
+    const id = `CP-${index}`
+    const state = stationsState({ policies: [stationPolicy({ id, registrationPolicy: 'pending' })] })
+    const request = { reason: 'PowerUp', chargingStation: { vendorName: 'ACME', model: 'One' } }
+    const record = inboundCall('BootNotification', request, { stationId: id })
+    const decide = () => decideRecord(record, state, decisionContext(record, { now }))
+    return (decide().answer as { result: { interval: number } }).result.interval
+  })
+
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(60)
+  expect(Math.max(...waits)).toBeLessThanOrEqual(66)
+  expect(new Set(waits).size).toBeGreaterThan(4)
+})

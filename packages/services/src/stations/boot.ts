@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { formatTimestamp } from '@busbar/ocpp'
 import { answer, type Decision, type DecisionContext } from '../pipeline/service.js'
 import { decideRegistration } from './registration.js'
@@ -43,10 +44,21 @@ export function boot(
     lastSeenAt: lastSeenAt && lastSeenAt > record.receivedAt ? lastSeenAt : record.receivedAt,
   })
   const data = { protocol: station.protocol, registration: status, bootCount: bootCount + 1, ...introduction }
+  const wait = status === 'Accepted' ? interval : spread(interval, `${station.id}/${bootCount}`)
   return answer(
-    { currentTime: formatTimestamp(now), interval, status },
+    { currentTime: formatTimestamp(now), interval: wait, status },
     { events: [{ type: 'station.booted', subject: 'station', data }] },
   )
+}
+
+/**
+ * Up to a tenth longer: stations that were turned away together must not all come back in the same second.
+ * @param seconds at least so long
+ * @param seed the same gives the same, so that a redo repeats its answer
+ */
+function spread(seconds: number, seed: string): number {
+  const fraction = Number.parseInt(hash('sha256', seed).slice(0, 8), 16) / 2 ** 32
+  return seconds + Math.floor((seconds / 10) * fraction)
 }
 
 /** The text as it came, however long; null for anything else, '' included. */
