@@ -1,23 +1,20 @@
 import { redact, type v201 } from '@busbar/ocpp'
 import type { KnownValue } from '../commands/known-values.js'
 import type { Decision, InboundRecord } from '../pipeline/service.js'
-import type { ReportPartRow, StationsState, ValueRow, VariableRow } from './state.js'
-
-/** Whether a column of 32 bits holds it; schemas bound no integer, and a refused row would cost the whole batch a redo. */
-export function isStorableNumber(value: number): boolean {
-  return Number.isInteger(value) && Math.abs(value) < 2 ** 31
-}
+import { isStorableNumber } from './numbers.js'
+import type { PartNumber, StationsState, ValueRow, VariableRow } from './state.js'
 
 /**
  * The parts of one report, once none is missing: the last one (tbc false) and all before it.
  * @returns in order of seqNo; null while a part is still to come
  */
-export function completeParts(parts: ReadonlyMap<number, ReportPartRow>): ReportPartRow[] | null {
-  const last = [...parts.values()].find((part) => !part.toBeContinued)
+export function completeParts<Part extends PartNumber>(parts: Iterable<Part>): Part[] | null {
+  const bySeqNo = new Map([...parts].map((part) => [part.seqNo, part]))
+  const last = [...bySeqNo.values()].find((part) => !part.toBeContinued)
   if (!last) return null
-  const ordered: ReportPartRow[] = []
+  const ordered: Part[] = []
   for (let seqNo = 0; seqNo <= last.seqNo; seqNo++) {
-    const part = parts.get(seqNo)
+    const part = bySeqNo.get(seqNo)
     if (!part) return null
     ordered.push(part)
   }

@@ -235,3 +235,30 @@ test.each([
   await apply(...records())
   expect(await variables()).toMatchObject([{ value, mutability }])
 })
+
+test('a report of many parts is read whole only with its last one, whatever their order', async () => {
+  await apply(part(2, false))
+  await apply(part(0, true))
+  expect(await query('SELECT seq_no FROM report_part ORDER BY 1')).toEqual([{ seq_no: 0 }, { seq_no: 2 }])
+  await apply(part(1, true), part(0, true, 'other', 9))
+  expect((await query('SELECT variable FROM variable ORDER BY 1')).map(({ variable }) => variable)).toEqual([
+    'V0',
+    'V1',
+    'V2',
+  ])
+  expect(await query('SELECT request_id, seq_no FROM report_part')).toEqual([{ request_id: 9, seq_no: 0 }])
+})
+
+test('a station that never ends its reports fills no table, and may report again a day later', async () => {
+  const receivedAt = `'${boot.appendedAt.toISOString()}'::timestamptz`
+  await query(`INSERT INTO report_part (station_id, request_id, seq_no, to_be_continued, report_data, received_at)
+    SELECT 'CP-1', n, 0, true, '[]', ${receivedAt} FROM generate_series(1, 5000) n`)
+  const count = () => query('SELECT count(*)::int AS parts FROM report_part')
+
+  await apply(part(0, true, 'v', 6000))
+  expect(await count()).toEqual([{ parts: 5000 }])
+
+  await query("UPDATE report_part SET received_at = received_at - interval '25 hours'")
+  await apply(part(0, true, 'v', 6000))
+  expect(await count()).toEqual([{ parts: 1 }])
+})

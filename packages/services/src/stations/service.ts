@@ -2,9 +2,10 @@ import { decideCall } from '../pipeline/actions.js'
 import type { Service } from '../pipeline/service.js'
 import { actions } from './actions.js'
 import { variables } from './device-model.js'
+import { loadStations } from './load.js'
 import { connectionRecords } from './presence.js'
 import { saveStations } from './save.js'
-import { loadStations, type StationsState } from './state.js'
+import type { StationsState } from './state.js'
 
 const otherRecords: typeof connectionRecords = { ...connectionRecords, variables }
 

@@ -1,7 +1,4 @@
 import type { Registration } from '@busbar/ocpp'
-import type { Database } from '@busbar/store'
-import type { InboundRecord } from '../pipeline/service.js'
-import * as statements from './statements.js'
 
 /** What the operator decided about a station. Owned by the API, only read here. */
 export interface StationPolicy {
@@ -68,11 +65,15 @@ export interface AddressRow {
   connectorId: string
 }
 
-export interface ReportPartRow {
+/** Which part of which report. */
+export interface PartNumber {
   stationId: string
   requestId: number
   seqNo: number
   toBeContinued: boolean
+}
+
+export interface ReportPartRow extends PartNumber {
   /** ReportDataType[] */
   reportData: unknown[]
   receivedAt: Date
@@ -122,17 +123,19 @@ export class StationsState {
   readonly #addresses = new Map<string, AddressRow>()
   readonly #parts = new Map<string, Map<number, ReportPartRow>>()
   readonly #connectorCounts = new Map<string, number>()
+  readonly #storedParts: ReadonlyMap<string, number>
 
   constructor(rows: Partial<StationsRows> = {}) {
     for (const row of rows.policies ?? []) this.#policies.set(row.id, row)
     for (const row of rows.states ?? []) this.#states.set(row.stationId, row)
     const evses = new Map((rows.evses ?? []).map((row) => [row.id, row]))
-    for (const row of evses.values()) this.#evses.set(key(row.stationId, row.number), row)
+    for (const row of evses.values()) this.#evses.set(toKey(row.stationId, row.number), row)
     for (const row of rows.connectors ?? []) {
       const evse = evses.get(row.evseId)
       if (evse) this.#holdConnector(evse, row)
     }
     for (const row of rows.addresses ?? []) this.#addresses.set(addressKey(row), row)
+    this.#storedParts = rows.storedParts ?? new Map()
     for (const row of rows.parts ?? []) this.#partsOf(row.stationId, row.requestId).set(row.seqNo, row)
   }
 
@@ -163,7 +166,7 @@ export class StationsState {
   }
 
   findConnector(stationId: string, evseNumber: number, number: number): ConnectorRow | null {
-    return this.#connectors.get(key(stationId, evseNumber, number)) ?? null
+    return this.#connectors.get(toKey(stationId, evseNumber, number)) ?? null
   }
 
   connectorCount(stationId: string): number {
@@ -171,10 +174,10 @@ export class StationsState {
   }
 
   addConnector(stationId: string, evseNumber: number, number: number, newId: () => string): ConnectorRow {
-    let evse = this.#evses.get(key(stationId, evseNumber))
+    let evse = this.#evses.get(toKey(stationId, evseNumber))
     if (!evse) {
       evse = { id: newId(), stationId, number: evseNumber }
-      this.#evses.set(key(stationId, evseNumber), evse)
+      this.#evses.set(toKey(stationId, evseNumber), evse)
       this.newEvses.add(evse)
     }
     const row = { ...blankConnector, id: newId(), evseId: evse.id, number }
@@ -188,7 +191,12 @@ export class StationsState {
     this.changedConnectors.add(row)
   }
 
-  /** Parts of a report by seqNo, those of earlier batches included. */
+  /** Parts of its open reports that the station has in the table. */
+  storedParts(stationId: string): number {
+    return this.#storedParts.get(stationId) ?? 0
+  }
+
+  /** Parts of a report by seqNo; those of earlier batches included if they can make a whole with this batch's. */
   partsOf(stationId: string, requestId: number): ReadonlyMap<number, ReportPartRow> {
     return this.#partsOf(stationId, requestId)
   }
@@ -204,8 +212,8 @@ export class StationsState {
 
   finishReport(stationId: string, requestId: number, variables: readonly VariableRow[]): void {
     for (const part of this.partsOf(stationId, requestId).values()) this.newParts.delete(part)
-    this.#parts.delete(key(stationId, requestId))
-    this.finishedReports.set(key(stationId, requestId), { stationId, requestId })
+    this.#parts.delete(toKey(stationId, requestId))
+    this.finishedReports.set(toKey(stationId, requestId), { stationId, requestId })
     for (const row of variables) {
       this.changedVariables.set(variableKey(row), row)
       this.changedValues.delete(variableKey(row))
@@ -223,14 +231,14 @@ export class StationsState {
   }
 
   #partsOf(stationId: string, requestId: number): Map<number, ReportPartRow> {
-    const reportKey = key(stationId, requestId)
+    const reportKey = toKey(stationId, requestId)
     const parts = this.#parts.get(reportKey) ?? new Map<number, ReportPartRow>()
     this.#parts.set(reportKey, parts)
     return parts
   }
 
   #holdConnector(evse: EvseRow, row: ConnectorRow): void {
-    this.#connectors.set(key(evse.stationId, evse.number, row.number), row)
+    this.#connectors.set(toKey(evse.stationId, evse.number, row.number), row)
     this.#connectorsById.set(row.id, row)
     this.#connectorCounts.set(evse.stationId, this.connectorCount(evse.stationId) + 1)
   }
@@ -243,39 +251,9 @@ export interface StationsRows {
   connectors: ConnectorRow[]
   addresses: AddressRow[]
   parts: ReportPartRow[]
+  /** By station. */
+  storedParts: ReadonlyMap<string, number>
 }
-
-const statusActions = new Set(['StatusNotification', 'NotifyEvent'])
-
-/** One query per table that the batch touches. */
-export async function loadStations(database: Database, records: readonly InboundRecord[]): Promise<StationsState> {
-  const policyIds = distinct(records.filter(touchesState).map((record) => record.stationId))
-  const statusIds = distinct(
-    records.filter((record) => statusActions.has(record.action)).map((record) => record.stationId),
-  )
-  const reportIds = distinct(
-    records.filter((record) => record.action === 'NotifyReport').map((record) => record.stationId),
-  )
-  const stateIds = distinct([...policyIds, ...statusIds])
-  const read = async <Row>(ids: string[], statement: (ids: string[]) => { text: string; values: unknown[] }) =>
-    ids.length === 0 ? [] : database.query<Row>(statement(ids))
-  const [policies, states, evses, connectors, addresses, parts] = await Promise.all([
-    read<StationPolicy>(policyIds, statements.selectPolicies),
-    read<StationStateRow>(stateIds, statements.selectStates),
-    read<EvseRow>(statusIds, statements.selectEvses),
-    read<ConnectorRow>(statusIds, statements.selectConnectors),
-    read<AddressRow>(statusIds, statements.selectAddresses),
-    read<ReportPartRow>(reportIds, statements.selectParts),
-  ])
-  return new StationsState({ policies, states, evses, connectors, addresses, parts })
-}
-
-/** Only connections and boots change a station's row, and for status reports its last boot counts. */
-function touchesState(record: InboundRecord): boolean {
-  return record.type === 'call' ? record.action === 'BootNotification' : record.type !== 'variables'
-}
-
-const distinct = (ids: string[]) => [...new Set(ids)]
 
 function blankState(stationId: string): StationStateRow {
   return {
@@ -315,10 +293,10 @@ const blankConnector = {
 }
 
 /** A station id may hold anything printable, so the parts are apart by a character it cannot hold. */
-const key = (...parts: (string | number)[]) => parts.join('\n')
+export const toKey = (...parts: (string | number)[]) => parts.join('\n')
 
 const addressKey = (row: Omit<AddressRow, 'connectorId'>) =>
-  key(row.stationId, row.protocol, row.evseNumber, row.connectorNumber)
+  toKey(row.stationId, row.protocol, row.evseNumber, row.connectorNumber)
 
 const variableKey = (row: ValueRow) =>
   JSON.stringify([

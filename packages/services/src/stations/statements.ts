@@ -1,4 +1,4 @@
-import { deleteFrom, insertInto, sql, upsertInto } from '@busbar/store'
+import { deleteFrom, insertInto, selectFrom, sql, upsertInto } from '@busbar/store'
 
 export const selectPolicies = sql(`
   SELECT id, registration_policy AS "registrationPolicy", pending_interval_seconds AS "pendingIntervalSeconds",
@@ -25,10 +25,16 @@ export const selectAddresses = sql(`
     connector_id AS "connectorId"
   FROM protocol_address WHERE station_id = ANY($1)`)
 
-export const selectParts = sql(`
-  SELECT station_id AS "stationId", request_id AS "requestId", seq_no AS "seqNo",
-    to_be_continued AS "toBeContinued", report_data AS "reportData", received_at AS "receivedAt"
-  FROM report_part WHERE station_id = ANY($1)`)
+/** Without what the parts say: a report of many parts would be read anew with each of them. */
+export const selectPartNumbers = sql(`
+  SELECT station_id AS "stationId", request_id AS "requestId", seq_no AS "seqNo", to_be_continued AS "toBeContinued"
+  FROM report_part WHERE station_id = ANY($1) AND received_at >= $2::timestamptz - interval '1 day'`)
+
+export const selectParts = selectFrom(
+  'report_part',
+  ['stationId', 'requestId', 'seqNo', 'toBeContinued', 'reportData', 'receivedAt'],
+  { stationId: 'text', requestId: 'int4' },
+)
 
 export const upsertStates = upsertInto(
   'station_state',

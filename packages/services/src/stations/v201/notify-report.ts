@@ -1,7 +1,11 @@
 import type { v201 } from '@busbar/ocpp'
 import { answer, type Decide } from '../../pipeline/service.js'
-import { completeParts, isStorableNumber, safeReportData, toVariables } from '../device-model.js'
+import { completeParts, safeReportData, toVariables } from '../device-model.js'
+import { isStorableNumber } from '../numbers.js'
 import type { StationsState } from '../state.js'
+
+/** Of one station's open reports: one that never ends a report must not fill the table. */
+const maxStoredParts = 5_000
 
 /**
  * Collects the parts of a report, in any order and over any number of batches, and brings them into the device model
@@ -18,6 +22,7 @@ export const notifyReport: Decide<v201.NotifyReportRequest, v201.NotifyReportRes
 ) => {
   const { requestId, seqNo } = request
   if (!isStorableNumber(requestId) || !isStorableNumber(seqNo)) return answer({})
+  if (state.storedParts(station.id) >= maxStoredParts) return answer({})
   state.addPart({
     stationId: station.id,
     requestId,
@@ -26,7 +31,7 @@ export const notifyReport: Decide<v201.NotifyReportRequest, v201.NotifyReportRes
     reportData: safeReportData(request),
     receivedAt: record.receivedAt,
   })
-  const parts = completeParts(state.partsOf(station.id, requestId))
+  const parts = completeParts(state.partsOf(station.id, requestId).values())
   if (!parts) return answer({})
 
   const reportData = parts.flatMap((part) => part.reportData as v201.ReportDataType[])
