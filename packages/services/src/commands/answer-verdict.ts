@@ -1,6 +1,6 @@
 import type { Payload } from '@busbar/ocpp'
+import { toObjects } from '../pipeline/objects.js'
 import type { AnswerVerdict } from './command.js'
-import { toObjects } from './objects.js'
 
 /** Answers with several results: each has a status of its own. */
 const resultLists: Readonly<Record<string, { list: string; status: string }>> = {

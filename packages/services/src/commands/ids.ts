@@ -1,6 +1,6 @@
 import type { Payload, Protocol } from '@busbar/ocpp'
+import { isObject } from '../pipeline/objects.js'
 import { type Dialect, toDialect } from './command.js'
-import { isObject } from './objects.js'
 
 /** Names of counters; each counts on its own per station. */
 export type CounterName =

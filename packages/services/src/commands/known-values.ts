@@ -1,6 +1,6 @@
 import { type Payload, type Protocol, redact } from '@busbar/ocpp'
+import { isObject, toObjects } from '../pipeline/objects.js'
 import { toDialect } from './command.js'
-import { isObject, toObjects } from './objects.js'
 
 /** One attribute of a station's device model, as an answer tells it. */
 export interface KnownValue {

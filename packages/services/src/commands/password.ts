@@ -1,6 +1,6 @@
 import type { Payload, Protocol } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
-import { isObject, toObjects } from './objects.js'
+import { isObject, toObjects } from '../pipeline/objects.js'
 import type { CallOutcome } from './states.js'
 
 /** A change of table station_secret. Both slots open the gateway's door while a change is open. */

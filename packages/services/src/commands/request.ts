@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { findAction, mapSecrets, type Payload, type Protocol, type Violation, validate } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
+import { isObject } from '../pipeline/objects.js'
 import { toStorable } from '../pipeline/storable.js'
 import type { Command } from './command.js'
 import { fillIds, placeholders } from './ids.js'
-import { isObject } from './objects.js'
 import { defaultExpirySeconds, plusSeconds } from './states.js'
 
 /** What somebody asks for, in clear. */

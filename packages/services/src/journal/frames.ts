@@ -1,4 +1,5 @@
-import { findAction, type Payload, type Protocol, redact, redactFrame } from '@busbar/ocpp'
+import { findAction, type Payload, redact, redactFrame } from '@busbar/ocpp'
+import { isObject } from '../pipeline/objects.js'
 import type { InboundRecord } from '../pipeline/service.js'
 
 /** A row of journal_frame. */
@@ -71,17 +72,9 @@ interface Outcome {
 function parseOutcome(record: InboundRecord): Outcome {
   const outcome = JSON.parse(record.record.value.toString('utf8')) as Payload
   const action = String(outcome.action ?? record.action)
-  const payload = isPayload(outcome.payload) ? redactResponse(record.protocol, action, outcome.payload) : undefined
+  const payload = isObject(outcome.payload) ? redact(record.protocol, action, 'response', outcome.payload) : undefined
   const frame = Buffer.from(JSON.stringify({ ...outcome, ...(payload && { payload }) }))
   return { kind: String(outcome.outcome), frame, note: `command ${String(outcome.commandId)}` }
-}
-
-function redactResponse(protocol: Protocol, action: string, payload: Payload): Payload {
-  return redact(protocol, action, 'response', payload)
-}
-
-function isPayload(value: unknown): value is Payload {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function toViolationsNote(violations: string | undefined): string | null {

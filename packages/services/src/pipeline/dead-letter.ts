@@ -1,6 +1,7 @@
 import { apiSource, type Headers, type LogRecord } from '@busbar/backbone'
 import { findAction, type Payload, type Protocol, redact, redactFrame } from '@busbar/ocpp'
 import { newId, type Sql, sql } from '@busbar/store'
+import { isObject } from './objects.js'
 import type { Ports } from './service.js'
 import { toStorable, toStorableText } from './storable.js'
 
@@ -65,9 +66,6 @@ function withPayload(bytes: Buffer, mask: (action: string, payload: Payload) => 
   const masked = redactFrame('ocpp1.6', text)
   return masked === text ? bytes : Buffer.from(masked)
 }
-
-const isObject = (value: unknown): value is Payload =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function describe(cause: unknown): string {
   return cause instanceof Error ? (cause.stack ?? `${cause.name}: ${cause.message}`) : String(cause)

@@ -1,5 +1,6 @@
 import type { Headers, LogRecord } from '@busbar/backbone'
 import { type Payload, type Protocol, parseFrame } from '@busbar/ocpp'
+import { isObject } from './objects.js'
 import type { InboundRecord } from './service.js'
 import { toStorable, toStorableText } from './storable.js'
 
@@ -32,7 +33,8 @@ export function parseRecord(record: LogRecord, reads: 'payload' | 'headers' = 'p
 function parsePayload(text: string, type: string, protocol: Protocol): Payload {
   // Frames come out of ocpp storable already.
   if (type === 'call') return parseCall(text, protocol)
-  const value = toObject(JSON.parse(text))
+  const json: unknown = JSON.parse(text)
+  const value = isObject(json) ? json : {}
   // What Postgres cannot store reaches a JSON text only as an escape: raw control characters are no JSON, and raw
   // halves of a pair do not survive UTF-8.
   return text.includes('\\u') ? (toStorable(value) as Payload) : value
@@ -42,10 +44,6 @@ function parseCall(text: string, protocol: Protocol): Payload {
   const frame = parseFrame(text, protocol)
   if (frame.kind !== 'call' && frame.kind !== 'send') throw new Error(`a record of type call holds a ${frame.kind}`)
   return frame.payload
-}
-
-function toObject(value: unknown): Payload {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Payload) : {}
 }
 
 function parseProtocol(text: string | undefined): Protocol {

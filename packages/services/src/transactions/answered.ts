@@ -1,4 +1,4 @@
-import type { Payload } from '@busbar/ocpp'
+import { isObject } from '../pipeline/objects.js'
 import type { CommandDraft, Decision, InboundRecord } from '../pipeline/service.js'
 import type { NeedsOf } from './needs.js'
 import type { ChargingState, Step } from './state.js'
@@ -39,8 +39,4 @@ function stop(transaction: ChargingTransaction, handedOut: string | null): Comma
   return transaction.protocol === 'ocpp1.6'
     ? { action: 'RemoteStopTransaction', payload: { transactionId: Number(id) }, reason, afterAnswer: false }
     : { action: 'RequestStopTransaction', payload: { transactionId: id }, reason, afterAnswer: false }
-}
-
-function isObject(value: unknown): value is Payload {
-  return typeof value === 'object' && value !== null
 }
