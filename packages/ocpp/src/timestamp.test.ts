@@ -39,6 +39,18 @@ test('what we write is strict and read back to the millisecond', () => {
   )
 })
 
+test('the short way for the form that we write reads what the long way reads', () => {
+  const upTo = (max: number) => fc.integer({ min: 0, max }).map((part) => String(part).padStart(2, '0'))
+  const years = fc.constantFrom('1969', '1970', '2023', '2024', '2100', '9999')
+  fc.assert(
+    fc.property(years, upTo(13), upTo(32), upTo(25), upTo(60), upTo(61), (year, month, day, hour, minute, second) => {
+      const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.500Z`
+      expect(parseTimestamp(text, receivedAt)).toEqual(parseTimestamp(` ${text}`, receivedAt))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 test('no text makes a date that is not one', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:?\d\d)?$/), (text) => {

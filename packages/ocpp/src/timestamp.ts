@@ -5,6 +5,9 @@ const timestampPattern =
 
 const strictPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/
 
+/** As formatTimestamp writes, from 1970 on. */
+const writtenPattern = /^(?:19[7-9]|[2-9]\d\d)\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
 /** When something happened, as far as the station could tell. */
 export interface ReadTimestamp {
   at: Date
@@ -44,10 +47,11 @@ export function isStrictDateTime(text: string): boolean {
 }
 
 function readDateTime(text: string): Date | null {
-  // What we write, and most stations too: the engine's own reader is faster, and strict enough on this form alone.
-  if (text.length === 24 && text.endsWith('Z')) {
+  // What we write, and most stations too: the engine's own reader is faster, and on this form it errs only in days that
+  // a month does not have, or in the hour 24: both become another day.
+  if (writtenPattern.test(text)) {
     const at = new Date(text)
-    if (at.getTime() >= 0 && at.toISOString() === text) return at
+    if (at.getUTCDate() === Number(text.slice(8, 10))) return at
   }
   const parts = timestampPattern.exec(text)
   if (!parts) return null

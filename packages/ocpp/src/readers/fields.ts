@@ -93,6 +93,9 @@ export class Fields {
 
   /** One of `known` when the text is one but for its letter case, else the text as sent. */
   choice(field: string, known: ReadonlyMap<string, string>): string | null {
+    const value = this.object[field]
+    // As nearly every station spells it.
+    if (typeof value === 'string' && known.get(value) === value) return value
     const text = this.text(field)
     if (text === null) return null
     const match = known.get(text.toLowerCase())
@@ -120,7 +123,10 @@ export class Fields {
   }
 }
 
-/** Folds the letter case of names for `choice`. */
+/** Leads from a name, and from the name in lower case, to the name. */
 export function names(known: readonly string[]): ReadonlyMap<string, string> {
-  return new Map(known.map((name) => [name.toLowerCase(), name]))
+  return new Map([
+    ...known.map((name) => [name.toLowerCase(), name] as const),
+    ...known.map((name) => [name, name] as const),
+  ])
 }

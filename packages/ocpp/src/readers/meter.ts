@@ -67,6 +67,8 @@ const defaultUnits: Record<Measurand16 | v201.MeasurandEnumType, string> = {
   Voltage: 'V',
 }
 
+const defaultUnitByMeasurand = new Map(Object.entries(defaultUnits))
+
 /** Spellings of units: the unit without prefix, and the power of ten to it. */
 const units: Record<string, readonly [unit: string, power: number]> = {
   Wh: ['Wh', 0],
@@ -168,7 +170,7 @@ function readSample(
     measurand,
     phase: fields.choice('phase', phases) || null,
     location: fields.choice('location', locations) || 'Outlet',
-    context: contexts.has(context.toLowerCase()) ? context : 'Other',
+    context: contexts.has(context) ? context : 'Other',
     value: null,
     number: null,
     unit: defaultUnitOf(measurand),
@@ -234,7 +236,7 @@ function readUnit(sample: Payload, measurand: string, findings: Findings, path: 
 }
 
 function defaultUnitOf(measurand: string): string {
-  return Object.hasOwn(defaultUnits, measurand) ? defaultUnits[measurand as keyof typeof defaultUnits] : ''
+  return defaultUnitByMeasurand.get(measurand) ?? ''
 }
 
 /** The objects of a list; one object alone is taken for a list of one. */
