@@ -28,6 +28,7 @@ import {
   type RefusalReason,
   type UpgradePorts,
 } from './upgrade/upgrade.js'
+import { WallClock } from './wall-clock.js'
 
 export interface GatewayPorts {
   database: Database
@@ -98,6 +99,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     logger,
     metrics,
     budget: new ByteBudget(config.maxBytesInHand),
+    clock: new WallClock(),
     kept,
     busy: new Set(),
     isLeaseFresh: () => claims.isFresh,

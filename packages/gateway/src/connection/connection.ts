@@ -1,5 +1,5 @@
 import type { ChannelMessage, EventLog, Headers, OutgoingRecord, Topics } from '@busbar/backbone'
-import { formatTimestamp, type Payload, type Protocol, type Registration, type StationFlags } from '@busbar/ocpp'
+import type { Payload, Protocol, Registration, StationFlags } from '@busbar/ocpp'
 import { UnavailableError, type Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { ByteBudget } from '../byte-budget.js'
@@ -8,6 +8,7 @@ import type { KeptRecords } from '../kept-records.js'
 import type { GatewayMetrics } from '../metrics.js'
 import { registrationOf } from '../upgrade/station-directory.js'
 import type { Admitted } from '../upgrade/upgrade.js'
+import type { WallClock } from '../wall-clock.js'
 import { Gate } from './gate.js'
 import { Inbound } from './inbound.js'
 import { Journal } from './journal.js'
@@ -25,6 +26,7 @@ export interface ConnectionPorts {
   logger: Logger
   metrics: GatewayMetrics
   budget: ByteBudget
+  clock: WallClock
   kept: KeptRecords
   /** Connections with something pending; their deadlines are looked at every tick. */
   busy: Set<Connection>
@@ -317,12 +319,11 @@ export class Connection {
       connection: this.id,
       epoch: String(this.epoch),
       sequence: String(sequence),
-      receivedAt: formatTimestamp(new Date()),
+      receivedAt: this.ports.clock.timestamp(),
       protocol: this.protocol,
       gateway: this.ports.gatewayId,
-      ...extra,
     }
-    return { topic, key: this.station.id, value, headers }
+    return { topic, key: this.station.id, value, headers: Object.assign(headers, extra) }
   }
 
   #logConnected(): void {

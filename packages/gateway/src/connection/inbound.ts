@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import type { ChannelMessage, OutgoingRecord } from '@busbar/backbone'
+import type { ChannelMessage, Headers, OutgoingRecord } from '@busbar/backbone'
 import {
   type ActionRow,
   errorFrame,
@@ -189,7 +189,7 @@ export class Inbound {
 
   #log(call: PendingCall, row: ActionRow, violations: number): void {
     const connection = this.#connection
-    const extra: Record<string, string> = { ...namesOf(call), answer: call.answer }
+    const extra: Headers = { action: call.action, messageId: call.messageId, answer: call.answer }
     if (row.action === 'StartTransaction') {
       // Given out before it is logged, so that every id a station was told is in the log.
       call.transactionId = randomInt(1, 2 ** 31)

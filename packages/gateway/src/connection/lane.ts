@@ -7,6 +7,8 @@ import type { EventLog, OutgoingRecord } from '@busbar/backbone'
  */
 export class Lane {
   readonly #log: EventLog
+  /** Records that are not acknowledged yet, the one on its way included. */
+  #inHand = 0
   #tail: Promise<unknown> = Promise.resolve()
   #failure: unknown = null
 
@@ -20,18 +22,27 @@ export class Lane {
    * @throws UnavailableError when the log is away, or was for a record before this one
    */
   append(record: OutgoingRecord, linger: boolean): Promise<void> {
-    const appended = this.#tail.then(() => {
-      if (this.#failure !== null) throw this.#failure
-      return this.#log.append(record, { linger })
-    })
-    this.#tail = appended.catch((cause: unknown) => {
-      this.#failure = cause
-    })
+    const appended =
+      this.#inHand++ === 0 ? this.#send(record, linger) : this.#tail.then(() => this.#send(record, linger))
+    this.#tail = appended.then(this.#onLogged, this.#onFailed)
     return appended
   }
 
   /** Resolves once all that was appended is in, or failed. */
   async settled(): Promise<void> {
     await this.#tail
+  }
+
+  #send(record: OutgoingRecord, linger: boolean): Promise<void> {
+    return this.#failure === null ? this.#log.append(record, { linger }) : Promise.reject(this.#failure)
+  }
+
+  readonly #onLogged = () => {
+    this.#inHand--
+  }
+
+  readonly #onFailed = (cause: unknown) => {
+    this.#inHand--
+    this.#failure = cause
   }
 }
