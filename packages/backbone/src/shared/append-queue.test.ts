@@ -88,6 +88,22 @@ test('a record that found no company goes alone', async () => {
   expect(one.values).toEqual(['lingers'])
 })
 
+test('records nobody waits for go at once when enough of them are in hand', async () => {
+  const { append, request } = fakeLog({ lingerMs: 10_000, fullRequestRecords: 2, giveUpMs: 2000 })
+  const full = [append('1', true), append('2', true)]
+  const one = await request(0)
+  const meanwhile = [append('3', true), append('4', true)]
+  one.accept()
+  const two = await request(1)
+  two.accept()
+  await Promise.all([...full, ...meanwhile])
+
+  expect([one.values, two.values]).toEqual([
+    ['1', '2'],
+    ['3', '4'],
+  ])
+})
+
 test('a refused request is repeated as it was before anything that followed it', async () => {
   const { append, request } = fakeLog({ giveUpMs: 2000 })
   const appended = [append('1')]

@@ -28,6 +28,8 @@ export interface AppendQueueOptions {
 export interface AppendLimits {
   /** How long a record without anyone waiting for it waits for company. */
   lingerMs: number
+  /** With so many in hand there is company enough, and waiting would save nothing more. */
+  fullRequestRecords: number
   /** After this long a record is given up. */
   giveUpMs: number
   /** Failures shorter than this are a leader moving, not an absence. */
@@ -40,6 +42,7 @@ export interface AppendLimits {
 
 export const appendLimits: AppendLimits = {
   lingerMs: 20,
+  fullRequestRecords: 100,
   giveUpMs: 20_000,
   toleranceMs: 3_000,
   probeMs: 1_000,
@@ -48,7 +51,6 @@ export const appendLimits: AppendLimits = {
 
 interface Entry {
   record: PlacedRecord
-  bytes: number
   lingers: boolean
   addedAt: number
   resolve: () => void
@@ -93,13 +95,13 @@ export class AppendQueue {
     return performance.now() - state.failingSince < this.#limits.toleranceMs
   }
 
-  async append(record: OutgoingRecord, { linger = false } = {}): Promise<void> {
-    const { placed, bytes } = this.#place(record)
-    if (this.#state.kind === 'closed') throw new UnavailableError('the log is closed')
-    if (this.#state.kind === 'away') throw new UnavailableError('the log is away', { cause: this.#state.cause })
+  append(record: OutgoingRecord, { linger = false } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ record: placed, bytes, lingers: linger, addedAt: performance.now(), resolve, reject })
-      this.#gather(linger)
+      const placed = this.#place(record)
+      if (this.#state.kind === 'closed') throw new UnavailableError('the log is closed')
+      if (this.#state.kind === 'away') throw new UnavailableError('the log is away', { cause: this.#state.cause })
+      this.#pending.push({ record: placed, lingers: linger, addedAt: performance.now(), resolve, reject })
+      this.#gather(linger && this.#pending.length < this.#limits.fullRequestRecords)
     })
   }
 
@@ -112,14 +114,11 @@ export class AppendQueue {
     this.#rejectAll(new UnavailableError('the log is closed'))
   }
 
-  #place(record: OutgoingRecord): { placed: PlacedRecord; bytes: number } {
+  #place(record: OutgoingRecord): PlacedRecord {
+    assertAppendable(record, this.#topics)
     const { topic, key, headers } = record
     const value = typeof record.value === 'string' ? Buffer.from(record.value) : record.value
-    assertAppendable({ ...record, value }, this.#topics)
-    return {
-      placed: { topic, key, value, headers, partition: partitionOf(key, this.#options.partitions) },
-      bytes: value.length,
-    }
+    return { topic, key, value, headers, partition: partitionOf(key, this.#options.partitions) }
   }
 
   #gather(lingers: boolean): void {
@@ -152,7 +151,8 @@ export class AppendQueue {
       if (!(await this.#sendUntilDeadline(entries))) return this.#probe()
       const next = this.#pending[0]
       if (!next) break
-      const waits = this.#pending.every((entry) => entry.lingers) && !this.#stopping.signal.aborted
+      const mayWait = this.#pending.length < this.#limits.fullRequestRecords && !this.#stopping.signal.aborted
+      const waits = mayWait && this.#pending.every((entry) => entry.lingers)
       if (waits && performance.now() - next.addedAt < this.#limits.lingerMs) break
     }
     this.#state = { kind: 'idle' }
@@ -163,7 +163,7 @@ export class AppendQueue {
     let bytes = 0
     let count = 0
     for (const entry of this.#pending) {
-      bytes += entry.bytes
+      bytes += entry.record.value.length
       if (count > 0 && bytes > this.#limits.maxRequestBytes) break
       count++
     }
@@ -198,12 +198,9 @@ export class AppendQueue {
     }
     if (this.#state.kind === 'away') return false
     this.#state = { kind: 'sending', failingSince: null }
-    const now = performance.now()
     metrics.appendBatchRecords.observe(entries.length)
-    for (const entry of entries) {
-      metrics.appendSeconds.observe((now - entry.addedAt) / 1000)
-      entry.resolve()
-    }
+    metrics.appendSeconds.observe((performance.now() - (entries[0]?.addedAt ?? 0)) / 1000)
+    for (const entry of entries) entry.resolve()
     return true
   }
 
@@ -226,7 +223,7 @@ export class AppendQueue {
     const canary = { topic: topics.canary, key: 'canary', value: Buffer.from('canary'), headers: {} }
     while (!this.#stopping.signal.aborted) {
       try {
-        await send([this.#place(canary).placed])
+        await send([this.#place(canary)])
         this.#state = { kind: 'idle' }
         metrics.logAvailable.set(1)
         log.info('the log is back')
@@ -245,6 +242,6 @@ export function assertAppendable(record: OutgoingRecord, topics: ReadonlySet<str
   // Postgres stores no NUL in a text, and both sides refuse alike.
   if (record.key.includes('\0')) throw new Error('a key may not hold a NUL character')
   let bytes = record.key.length + Buffer.byteLength(record.value)
-  for (const [name, value] of Object.entries(record.headers)) bytes += name.length + value.length
+  for (const name in record.headers) bytes += name.length + (record.headers[name]?.length ?? 0)
   if (bytes > maxRecordBytes) throw new Error(`a record of ${bytes} bytes is above the limit of ${maxRecordBytes}`)
 }

@@ -33,7 +33,11 @@ export function backboneMetrics(registry: Registry): BackboneMetrics {
   const sizes = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000]
   const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 20]
   return {
-    appendSeconds: histogram('busbar_log_append_seconds', 'From append to acknowledgement, per record', seconds),
+    appendSeconds: histogram(
+      'busbar_log_append_seconds',
+      'From append to acknowledgement, of the oldest record in a request',
+      seconds,
+    ),
     appendBatchRecords: histogram('busbar_log_append_batch_records', 'Records sent to the log in one request', sizes),
     appendFailures: counter('busbar_log_append_failures_total', 'Requests to the log that failed; most are repeated'),
     logAvailable: gauge('busbar_log_available', '1 while the log takes records'),
