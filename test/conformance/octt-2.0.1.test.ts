@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { UpgradeRefused } from '@busbar/simulator'
 import { expect } from 'vitest'
+import { until } from '../support/system.js'
 import { type Lab, operator, password, runCatalogue, tokens, transactionOf } from './catalogue.js'
 import { StrictStation } from './strict-station.js'
 
@@ -161,6 +162,45 @@ runCatalogue('ocpp2.0.1', {
       { getVariableResult: both.map((each) => ({ ...each, attributeStatus: 'Accepted', attributeValue: '1' })) },
     )
     expect(asked.getVariableData).toHaveLength(2)
+  },
+  'TC_B_08_CSMS respect ItemsPerMessage for GetVariables': async (lab) => {
+    await boots(lab.station)
+    const limit = (name: string, instance: string) => ({
+      component: { name: 'DeviceDataCtrlr' },
+      variable: { name, instance },
+    })
+    const told = (asked: object[]) =>
+      asked.map((each) => ({ ...each, attributeStatus: 'Accepted', attributeValue: '4' }))
+    const itemsPerMessage = limit('ItemsPerMessage', 'GetVariables')
+    await operator(
+      lab,
+      'GetVariables',
+      { getVariableData: [itemsPerMessage] },
+      { getVariableResult: told([itemsPerMessage]) },
+    )
+    await until('the limit is known', async () => {
+      const { items } = await lab.system.api.get<{ items: unknown[] }>(`/stations/${lab.station.id}/variables`)
+      return items.length === 1
+    })
+    const five = [
+      limit('ItemsPerMessage', 'GetReport'),
+      itemsPerMessage,
+      limit('BytesPerMessage', 'GetReport'),
+      limit('BytesPerMessage', 'GetVariables'),
+      authorizeRemoteStart,
+    ]
+    const sent = lab.system.api.command(lab.station.id, 'GetVariables', { getVariableData: five })
+    const asked: object[] = []
+    for (const count of [4, 1]) {
+      const part = await lab.station.isAsked<{ getVariableData: object[] }>('GetVariables', {
+        getVariableResult: told(five.slice(asked.length, asked.length + count)),
+      })
+      expect(part.getVariableData).toHaveLength(count)
+      asked.push(...part.getVariableData)
+    }
+    expect(asked).toEqual(five)
+    const { body } = await sent
+    expect(body).toMatchObject({ status: 'accepted', response: { getVariableResult: told(five) } })
   },
   'TC_B_09_CSMS set one variable': async (lab) => {
     await boots(lab.station)
