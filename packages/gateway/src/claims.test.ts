@@ -66,6 +66,19 @@ test('a socket that shows no life does not take its station back', async () => {
   expect(redis.owners.get('CP1')?.connectionId).toBe('at another gateway')
 })
 
+test('Redis without its data: all are registered again at the next renewal, and commands find them', async () => {
+  const gateway = await start()
+  const { connect, log, redis } = gateway
+  const station = await connect()
+  await until(() => log.ofType('connected').length === 1)
+
+  redis.empty()
+
+  await until(() => log.ofType('connected').length === 2)
+  await redis.ownership.dispatch('CP1', commandMessage({ commandId: 'found' }))
+  expect((await station.first((frame) => frame[0] === 2))[2]).toBe('ClearCache')
+})
+
 test('Redis away longer than the lease: all are registered again on its return', async () => {
   const gateway = await start()
   const { connect, log, redis } = gateway

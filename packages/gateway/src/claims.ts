@@ -18,8 +18,8 @@ export interface ClaimsPorts {
   logger: Logger
 }
 
-/** Registered again at most so many per tick, when Redis or this process was away. */
-const perTick = 50
+/** Registered again at most so many per tick, when Redis, its data or this process was away. */
+const perTick = 500
 
 /**
  * Which stations this gateway owns. One lease for the gateway, one epoch per connection. Whoever loses the lease owns
@@ -95,13 +95,15 @@ export class Claims {
   /** Notices a lost lease, and registers again what is not owned. */
   tick(now: number): void {
     if (!this.isFresh) {
-      if (this.#disownedAt < this.#renewedAt) this.#disown(now)
+      this.#disownOnce(now)
       return
     }
     if (this.#unowned.size > 0 && !this.#isReclaiming) void this.#reclaim()
   }
 
-  #disown(now: number): void {
+  /** Once for each lease that was lost. */
+  #disownOnce(now: number): void {
+    if (this.#disownedAt >= this.#renewedAt) return
     this.#disownedAt = now
     this.#ports.logger.warn({ connections: this.#connections.size }, 'the lease was lost')
     for (const connection of this.#connections) {
@@ -130,10 +132,10 @@ export class Claims {
 
   async #renew(): Promise<void> {
     const startedAt = performance.now()
-    const renewed = await this.#unlessAway(this.#ports.ownership.renewLease(this.#ports.gatewayId).then(() => true))
-    if (!renewed) return
-    // A lease that had lapsed is noticed before the new one counts.
-    this.tick(performance.now())
+    const isKnown = await this.#unlessAway(this.#ports.ownership.renewLease(this.#ports.gatewayId))
+    if (isKnown === null) return
+    // A lease that had lapsed, or that Redis lost with all its data, is noticed before the new one counts.
+    if (!(isKnown && this.isFresh)) this.#disownOnce(performance.now())
     this.#renewedAt = startedAt
   }
 

@@ -68,6 +68,7 @@ export class FakeRedis {
   isAway = false
   readonly owners = new Map<string, { epoch: number; connectionId: string; gatewayId: string }>()
   readonly released: string[] = []
+  readonly #leases = new Set<string>()
   readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
   #epoch = 1_000
 
@@ -104,11 +105,22 @@ export class FakeRedis {
       const receivers = this.#publish(stationChannel(stationId), { ...command, epoch: owner.epoch } as CommandMessage)
       return { receivers, epoch: owner.epoch, gatewayId: owner.gatewayId }
     },
-    renewLease: async () => this.#failIfAway(),
+    renewLease: async (gatewayId) => {
+      this.#failIfAway()
+      const isKnown = this.#leases.has(gatewayId)
+      this.#leases.add(gatewayId)
+      return isKnown
+    },
     takeLapsed: async () => [],
     releaseGateway: async (gatewayId) => {
       this.released.push(gatewayId)
     },
+  }
+
+  /** All it held is gone, as after a restart without its data. */
+  empty(): void {
+    this.owners.clear()
+    this.#leases.clear()
   }
 
   /** As a message of a service or another gateway. */

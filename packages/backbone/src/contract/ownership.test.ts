@@ -109,6 +109,20 @@ describe.each(sides)('ownership, $name', (side) => {
     expect((await ownership.dispatch(station, command())).gatewayId).toBe(gateway)
   })
 
+  test('a lease is known until it lapses or the gateway leaves', async () => {
+    expect(await ownership.renewLease(gateway)).toBe(false)
+    expect(await ownership.renewLease(gateway)).toBe(true)
+    await passLease()
+    await ownership.takeLapsed()
+    vi.restoreAllMocks()
+    expect(await ownership.renewLease(gateway)).toBe(false)
+    expect(await ownership.renewLease(gateway)).toBe(true)
+    await ownership.releaseGateway(gateway)
+    await ownership.releaseGateway(gateway)
+    expect(await ownership.renewLease(gateway)).toBe(false)
+    await ownership.releaseGateway(gateway)
+  })
+
   test('the stations of a lapsed gateway are handed out once, without those that moved on', async () => {
     await ownership.renewLease(gateway)
     const { epoch } = await ownership.register(station, 'c 1', gateway)

@@ -78,7 +78,9 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
       return { receivers: channels.send(stationChannel(stationId), { ...command, epoch }), epoch, gatewayId }
     },
     renewLease: async (gatewayId) => {
+      const isKnown = leases.has(gatewayId)
       leases.set(gatewayId, performance.now() + leaseMs)
+      return isKnown
     },
     takeLapsed: async () => {
       if (leftBehind === 'unread') await takeLeftBehind()

@@ -28,8 +28,12 @@ export interface Ownership {
   unregister(stationId: string, epoch: number): Promise<boolean>
   /** Reads the epoch and publishes the command with it in one step. Sent once: an error may mean it went out. */
   dispatch(stationId: string, command: Omit<CommandMessage, 'epoch'>): Promise<Dispatched>
-  /** Say "I live" for the next `leaseMs`. */
-  renewLease(gatewayId: string): Promise<void>
+  /**
+   * Says "I live" for the next `leaseMs`.
+   * @returns whether the lease was known. If not, it is the first, it lapsed, or the store lost what it held: then the
+   *   gateway owns nothing and has to register its stations again
+   */
+  renewLease(gatewayId: string): Promise<boolean>
   /**
    * Gateways whose lease lapsed, with the stations they owned; these own nothing any more. Each is handed to one caller,
    * who ends it with `releaseGateway`; without that, it is handed out again after `leaseMs`.

@@ -52,7 +52,7 @@ const dispatch = `
 
 /** @param ARGV prefix, gateway, lease in ms */
 const renewLease = `${now}
-  redis.call('ZADD', ARGV[1] .. 'leases', millis + ARGV[3], ARGV[2])`
+  return 1 - redis.call('ZADD', ARGV[1] .. 'leases', millis + ARGV[3], ARGV[2])`
 
 /** @param ARGV prefix, ms until a lapse is handed out again */
 const takeLapsed = `${now}
@@ -108,9 +108,7 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
       const result = await run('dispatch', stationId, prefix + stationChannel(stationId), openJson(command))
       return toDispatched(result as [number, string | null, string | null])
     },
-    renewLease: async (gatewayId) => {
-      await run('renewLease', gatewayId, leaseMs)
-    },
+    renewLease: async (gatewayId) => (await run('renewLease', gatewayId, leaseMs)) === 1,
     takeLapsed: async () => ((await run('takeLapsed', leaseMs)) as [string, string[]][]).map(toLapsedGateway),
     releaseGateway: async (gatewayId) => {
       await run('releaseGateway', gatewayId)
