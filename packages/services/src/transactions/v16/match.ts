@@ -17,8 +17,14 @@ export function matchStop(
     .filter(({ startedAt }) => stop.timestamp.guessed || (startedAt !== null && startedAt <= stop.timestamp.at))
     .filter(({ registers }) => isBelow(registers.start?.wh, stop.meterStopWh))
     .filter((transaction) => !stop.idTag || isSameDriver(transaction, stop.idTag, token))
-    .sort((left, right) => (right.startedAt?.getTime() ?? 0) - (left.startedAt?.getTime() ?? 0))
+    .sort(latestFirst)
   return stop.idTag || fitting.length === 1 ? (fitting[0] ?? null) : null
+}
+
+/** Two that began at the same instant are told apart by their keys: a batch done again must choose the same one. */
+function latestFirst(left: ChargingTransaction, right: ChargingTransaction): number {
+  const later = (right.startedAt?.getTime() ?? 0) - (left.startedAt?.getTime() ?? 0)
+  return later !== 0 ? later : left.naturalKey < right.naturalKey ? -1 : 1
 }
 
 function isBelow(startWh: string | undefined, stopWh: string): boolean {

@@ -133,6 +133,20 @@ describe('UC16-Start-3: without the id the station never got', () => {
     expect(find(state, '1')).toMatchObject({ flags: ['matched'] })
   })
 
+  test('of two begun at the same instant it takes the same one, whichever came first', () => {
+    const [one, other] = [
+      [1, 2],
+      [2, 1],
+    ].map((order) => {
+      const state = chargingState()
+      for (const connectorId of order) decide(state, start16({ connectorId }, connectorId))
+      decide(state, stop16({ transactionId: -1, idTag: 'ABCD1234' }))
+      return ['1', '2'].map((id) => find(state, id)?.status)
+    })
+    expect(one?.toSorted()).toEqual(['active', 'ended'])
+    expect(other).toEqual(one)
+  })
+
   test('a token of the same group will do', () => {
     const state = chargingState({ tokens: [token({ groupId: 'G' }), token({ id: 'b', value: 'B', groupId: 'G' })] })
     decide(state, start16({}, 1))
