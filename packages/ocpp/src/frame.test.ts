@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { OcppError } from './errors.js'
 import { callFrame, errorFrame, type Frame, parseFrame, resultFrame } from './frame.js'
@@ -226,47 +225,5 @@ describe('writing', () => {
   test('a description has at most 255 characters', () => {
     const frame = JSON.parse(errorFrame('ocpp2.0.1', 'a', { code: 'GenericError', message: 'x'.repeat(300) }))
     expect(frame[3]).toHaveLength(255)
-  })
-})
-
-describe('properties', () => {
-  const anyText = fc.oneof(
-    fc.string({ unit: 'binary' }),
-    fc.json(),
-    fc
-      .tuple(fc.integer({ min: 0, max: 10 }), fc.jsonValue(), fc.jsonValue(), fc.jsonValue())
-      .map((elements) => JSON.stringify(elements)),
-    // A frame cut or bent anywhere.
-    fc.tuple(fc.jsonValue(), fc.nat(200), fc.string({ maxLength: 3 })).map(([payload, at, rubbish]) => {
-      const text = JSON.stringify([2, 'id', 'MeterValues', payload])
-      return text.slice(0, at) + rubbish + text.slice(at + 1)
-    }),
-  )
-
-  test('any text is read or refused with an OcppError', () => {
-    fc.assert(
-      fc.property(anyText, fc.constantFrom(...protocols), (text, protocol) => {
-        try {
-          const frame = parseFrame(text, protocol)
-          return frame.kind !== undefined
-        } catch (cause) {
-          return cause instanceof OcppError && cause.messageId !== ''
-        }
-      }),
-      { numRuns: 2000 },
-    )
-  })
-
-  test('what is written is read back', () => {
-    const payloads = fc.dictionary(
-      fc.string(),
-      fc.jsonValue({ maxDepth: 5 }).map((value) => value ?? 0),
-    )
-    fc.assert(
-      fc.property(payloads, (payload) => {
-        const sent = JSON.parse(JSON.stringify(payload))
-        expect(parseFrame(callFrame('id', 'X', sent), 'ocpp2.0.1')).toMatchObject({ kind: 'call', action: 'X' })
-      }),
-    )
   })
 })

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { OcppError } from '../errors.js'
 import { parseFrame } from '../frame.js'
@@ -328,46 +327,4 @@ describe('2.0.1 TransactionEvent', () => {
     expect(reading).toMatchObject({ seqNo: 4, eventType: 'Ended', transactionId: '12', offline: true })
     expect(reading.violations).toHaveLength(4)
   })
-})
-
-test('any payload is read, or refused as a station can be told', () => {
-  const readers = [
-    readStartTransaction16,
-    readStopTransaction16,
-    readMeterValues16,
-    readMeterValues201,
-    readTransactionEvent201,
-  ]
-  // Bends a proper payload anywhere, so that the depths of the readers are reached.
-  const anything = fc.oneof(fc.jsonValue(), fc.constantFrom('', '0', -1, 1e300, null, [], {}))
-  const payloads = fc.record(
-    Object.fromEntries(
-      ['connectorId', 'idTag', 'meterStart', 'meterStop', 'transactionId', 'timestamp', 'reason', 'eventType', 'seqNo']
-        .concat(['transactionInfo', 'idToken', 'evse', 'offline'])
-        .map((field) => [field, anything]),
-    ),
-    { requiredKeys: [] },
-  )
-  const samples = fc.record(
-    Object.fromEntries(
-      ['value', 'unit', 'unitOfMeasure', 'measurand', 'phase', 'context', 'location', 'format', 'signedMeterValue'].map(
-        (field) => [field, anything],
-      ),
-    ),
-    { requiredKeys: [] },
-  )
-  fc.assert(
-    fc.property(payloads, samples, anything, fc.constantFrom(...readers), (payload, sample, meterValue, read) => {
-      const meterValues = [[{ timestamp, sampledValue: [sample] }], meterValue]
-      for (const values of meterValues) {
-        try {
-          const { violations } = read({ ...payload, meterValue: values, transactionData: values }, receivedAt)
-          expect(Array.isArray(violations)).toBe(true)
-        } catch (cause) {
-          expect(cause).toBeInstanceOf(MissingFieldsError)
-        }
-      }
-    }),
-    { numRuns: 1000 },
-  )
 })
