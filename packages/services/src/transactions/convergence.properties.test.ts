@@ -36,7 +36,7 @@ test.each([
       { numRuns: propertyRuns },
     )
   },
-  600_000,
+  3_600_000,
 )
 
 test('sent twice as a whole, nothing changes and no event leaves', () => {
@@ -51,4 +51,4 @@ test('sent twice as a whole, nothing changes and no event leaves', () => {
     }),
     { numRuns: propertyRuns },
   )
-}, 600_000)
+}, 3_600_000)
