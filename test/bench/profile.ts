@@ -10,11 +10,14 @@ interface CpuProfile {
 }
 
 /** Where the time of each process went while it did one thing, as lines of text. */
-export async function profileOf(start: (folder: string) => Promise<Product>, load: Record<string, string | number>) {
+export async function profileOf(
+  start: (folder: string) => Promise<Product>,
+  work: (product: Product) => Promise<unknown>,
+): Promise<string[]> {
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-profile-'))
   const product = await start(folder)
   const pids = [product.system.gateways[0], product.system.workers[0]].map((process) => process?.child.pid)
-  await product.measure(load)
+  await work(product)
   await product.system.stop()
   const files = await readdir(folder)
   const lines: string[] = []

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { hasServices } from '../support/system.js'
 import { roundTrips } from './commands.js'
 import { median } from './measure.js'
-import { startProduct } from './product.js'
+import { type Product, startProduct } from './product.js'
 import { profileOf } from './profile.js'
 import { openReferences } from './references.js'
 import { type Row, rows } from './rows.js'
@@ -61,12 +61,16 @@ async function measureRow({ id, what, goal, load, reference, lingerMs = 0, read 
 
 async function profileRows(): Promise<string[]> {
   const found: string[] = []
-  for (const { id, what, load } of rows.filter((row) => asked(row.id))) {
-    const parts = await profileOf((folder) => startProduct(stations, folder), { ...load, seconds: 10 })
+  const profile = async (id: string, what: string, work: (of: Product) => Promise<unknown>) => {
+    const parts = await profileOf((folder) => startProduct(stations, folder), work)
     const text = [`**${id}**, ${what}`, '', ...parts.map((part) => `- ${part}`), ''].join('\n')
     console.log(text)
     found.push(text)
   }
+  for (const { id, what, load } of rows.filter((row) => asked(row.id))) {
+    await profile(id, what, (of) => of.measure({ ...load, seconds: 10 }))
+  }
+  if (asked('P12')) await profile('P12', 'commands at 100/s', ({ system }) => roundTrips(system))
   return found
 }
 
