@@ -38,6 +38,10 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/stations/:id/commands': operators,
   'GET /v1/commands/:id': readers,
 
+  'POST /v1/stations/:id/clear-cache': operators,
+  'POST /v1/stations/:id/reset': operators,
+  'POST /v1/stations/:id/unlock': operators,
+
   'GET /v1/tokens': readers,
   'POST /v1/tokens': operators,
   'GET /v1/tokens/:id': readers,

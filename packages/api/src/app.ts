@@ -16,6 +16,7 @@ import { findBearer, KeyRing, unauthorized } from './authenticate.js'
 import { EventStream } from './events/stream.js'
 import { healthRoutes } from './health.js'
 import { describeRoute, registerOpenApi } from './openapi.js'
+import { operations } from './operations/index.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
 import { notFound, ProblemError, problemType, sendProblem } from './problems.js'
 import { measureRequests } from './request-metrics.js'
@@ -110,6 +111,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   stationRoutes,
   stationAccessRoutes,
   commandRoutes,
+  ...operations,
   tokenRoutes,
   tokenGroupRoutes,
   transactionRoutes,

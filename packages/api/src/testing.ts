@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type ChannelMessage, type LogRecord, type TailOptions, topicNames } from '@busbar/backbone'
+import { findAction } from '@busbar/ocpp'
 import { createTestDatabase, type Database, newId, Vault } from '@busbar/store'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
@@ -116,15 +117,15 @@ export class FakeChannels {
   }
 }
 
-/** Takes Reset alone, and keeps what it takes as the commands service does. */
+/** Takes any action the CSMS sends, its payload unread, and keeps it as the commands service does. */
 const fakeIntake: CommandIntake = {
   prepare: (request) =>
-    request.action === 'Reset'
-      ? prepareReset(request)
+    findAction(request.protocol, request.action)?.lane === 'commands' || request.action === 'DataTransfer'
+      ? prepare(request)
       : { kind: 'invalid', problems: [{ path: '', message: `${request.action} is no action of ours` }] },
 }
 
-function prepareReset(request: CommandRequest): PreparedCommand {
+function prepare(request: CommandRequest): PreparedCommand {
   const { stationId, protocol, action, payload, requestedBy, idempotencyKey, actor } = request
   const id = newId()
   const createdAt = new Date()

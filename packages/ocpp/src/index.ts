@@ -11,7 +11,16 @@ export {
 } from './decimal.js'
 export { normalizeCode, OcppError, type RpcErrorCode, toWireCode } from './errors.js'
 export { callFrame, errorFrame, type Frame, parseFrame, resultFrame } from './frame.js'
-export type { Json, MessageType, Payload, Protocol, Registration, ServiceName } from './protocol.js'
+export {
+  type Dialect,
+  type Json,
+  type MessageType,
+  type Payload,
+  type Protocol,
+  type Registration,
+  type ServiceName,
+  toDialect,
+} from './protocol.js'
 export { MissingFieldsError, type Quirk, type QuirkKind } from './readers/findings.js'
 export type { MeterValueReading, SampleReading } from './readers/meter.js'
 export { type MeterValues16Reading, readMeterValues16 } from './readers/meter-values-16.js'

@@ -38,6 +38,10 @@ describe.each(versions)('$protocol', ({ protocol, schemas, count, stationCount }
     for (const row of rows) expect(row.lane === 'commands', row.action).toBe(row.sender === 'csms')
   })
 
+  test('only calls of the CSMS have bookkeepers', () => {
+    for (const row of rows) if (row.sender !== 'csms') expect(row.bookkeepers, row.action).toEqual([])
+  })
+
   test('an answer given on log fits its schema', () => {
     for (const row of rows) {
       if (row.answer === 'decision' || typeof row.answer === 'function') continue

@@ -41,18 +41,22 @@ export interface ActionRow {
   billing?: (payload: unknown) => { missing: string[]; violations: Violation[] }
   /** Where secrets stand; grammar in secrets.ts. */
   secretPaths: readonly string[]
+  /** Of a call the CSMS sends: the services whose books follow what became of it. */
+  bookkeepers: readonly ServiceName[]
   /** For the answer to a call of ours, where the default of the gateway is too short. */
   timeoutMs?: number
 }
 
-type StationRow = Omit<ActionRow, 'action' | 'sender' | 'secretPaths'> & Partial<Pick<ActionRow, 'secretPaths'>>
+type StationRow = Omit<ActionRow, 'action' | 'sender' | 'secretPaths' | 'bookkeepers'> &
+  Partial<Pick<ActionRow, 'secretPaths'>>
+type CsmsRow = Partial<Pick<ActionRow, 'secretPaths' | 'bookkeepers' | 'timeoutMs'>>
 
 export function fromStation(action: string, row: StationRow): ActionRow {
-  return { action, sender: 'station', secretPaths: [], ...row }
+  return { action, sender: 'station', secretPaths: [], bookkeepers: [], ...row }
 }
 
-export function fromCsms(action: string, row: Partial<Pick<ActionRow, 'secretPaths' | 'timeoutMs'>> = {}): ActionRow {
-  return { action, sender: 'csms', lane: 'commands', answer: 'decision', secretPaths: [], ...row }
+export function fromCsms(action: string, row: CsmsRow = {}): ActionRow {
+  return { action, sender: 'csms', lane: 'commands', answer: 'decision', secretPaths: [], bookkeepers: [], ...row }
 }
 
 export function fromBoth(action: string, row: StationRow): ActionRow {

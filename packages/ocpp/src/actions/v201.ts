@@ -84,6 +84,7 @@ export const actions201: readonly ActionRow[] = [
   fromCsms('GetTransactionStatus'),
   fromCsms('GetVariables', {
     secretPaths: secretVariables((filter) => `response:getVariableResult[${filter}].attributeValue`),
+    bookkeepers: ['stations'],
   }),
   fromCsms('InstallCertificate'),
   fromCsms('PublishFirmware', { secretPaths: ['location@userinfo'] }),
@@ -116,6 +117,7 @@ export const actions201: readonly ActionRow[] = [
   fromCsms('SetVariableMonitoring'),
   fromCsms('SetVariables', {
     secretPaths: secretVariables((filter) => `setVariableData[${filter}].attributeValue`),
+    bookkeepers: ['stations'],
   }),
   fromCsms('TriggerMessage'),
   fromCsms('UnlockConnector', { timeoutMs: slowTimeoutMs }),

@@ -79,13 +79,6 @@ export type OutcomeKind = 'result' | 'error' | 'timeout' | 'expired' | 'unsent' 
 
 export type AnswerVerdict = 'accepted' | 'rejected'
 
-/** The versions that differ in their actions; 2.1 is treated as 2.0.1. */
-export type Dialect = 'ocpp1.6' | 'ocpp2.0.1'
-
-export function toDialect(protocol: Protocol): Dialect {
-  return protocol === 'ocpp1.6' ? 'ocpp1.6' : 'ocpp2.0.1'
-}
-
 export function isComplete(command: Pick<Command, 'status'>): boolean {
   return command.status !== 'queued' && command.status !== 'dispatched'
 }

@@ -2,6 +2,7 @@ import type { CommandMessage, Job, OutgoingRecord, Topics } from '@busbar/backbo
 import type { Decision } from '../pipeline/service.js'
 import { type Command, isComplete, payloadOf } from './command.js'
 import { followUpOf } from './follow-ups.js'
+import { newsRecords } from './news.js'
 import { plusSeconds, verdictDueAt } from './states.js'
 
 export type AfterSequence = NonNullable<CommandMessage['afterSequence']>
@@ -20,8 +21,8 @@ interface Change {
 }
 
 /**
- * What leaves when a command changed: the CALL that goes out now, the verdict once it is given, and a second result when
- * what the station promised has come or is overdue.
+ * What leaves when a command changed: the CALL that goes out now, news for those whose books follow it, the verdict once
+ * it is given, and a second result when what the station promised has come or is overdue.
  */
 export function toEffects(change: Change): Decision {
   const { before, after, dispatch, topics, now } = change
@@ -34,7 +35,10 @@ export function toEffects(change: Change): Decision {
       events: [{ type: 'command.completed', subject: `command/${after.id}`, data: toEventData(after), time: now }],
       verdicts: [{ commandId: after.id, status: after.status, response: after.response, error: after.error }],
     }),
-    ...((completed || followedUp) && { records: [toResultRecord(after, topics, now)] }),
+    records: [
+      ...newsRecords(change.before, after, now, topics),
+      ...(completed || followedUp ? [toResultRecord(after, topics, now)] : []),
+    ],
   }
 }
 

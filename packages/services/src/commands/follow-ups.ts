@@ -1,5 +1,4 @@
-import type { Protocol } from '@busbar/ocpp'
-import { type Dialect, toDialect } from './command.js'
+import { type Dialect, type Protocol, toDialect } from '@busbar/ocpp'
 
 export interface FollowUpRule {
   /** After the station agreed; what has not come by then makes the command `incomplete`. */

@@ -1,6 +1,5 @@
-import type { Payload, Protocol } from '@busbar/ocpp'
+import { type Dialect, type Payload, type Protocol, toDialect } from '@busbar/ocpp'
 import { isObject } from '../pipeline/objects.js'
-import { type Dialect, toDialect } from './command.js'
 
 /** Names of counters; each counts on its own per station. */
 export type CounterName =

@@ -1,5 +1,5 @@
-import type { Payload, Protocol } from '@busbar/ocpp'
-import { type AnswerVerdict, type Dialect, toDialect } from './command.js'
+import { type Dialect, type Payload, type Protocol, toDialect } from '@busbar/ocpp'
+import type { AnswerVerdict } from './command.js'
 import type { Counters } from './ids.js'
 
 /** How much one message to this station may hold; null where it has not said. */

@@ -1,3 +1,4 @@
+import { mergeDecisions } from '../pipeline/parts.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import type { Command } from './command.js'
 import { jobKinds, toEffects, toJob } from './effects.js'
@@ -65,7 +66,7 @@ export function takeGatewayLost(record: InboundRecord, state: CommandsState, con
     return status === 'dispatched' && (!backAt || !dispatchedAt || new Date(dispatchedAt) < backAt)
   })
   const error = { code: 'GatewayLost', description: 'The gateway died before it said what became of the command' }
-  return join(lost.map((command) => change(command, giveUp(command, context.now, error), state, context)))
+  return mergeDecisions(lost.map((command) => change(command, giveUp(command, context.now, error), state, context)))
 }
 
 /** The station has sent all that a CALL asked for: {type: 'report', requestId, complete}. */
@@ -92,16 +93,4 @@ function change(
   const effects = toEffects({ before, after, dispatch: null, now, topics })
   const { put = [], remove = [] } = effects.jobs ?? {}
   return { ...effects, jobs: { put, remove: [...remove, ...done] } }
-}
-
-function join(decisions: readonly Decision[]): Decision {
-  return {
-    events: decisions.flatMap(({ events = [] }) => events),
-    verdicts: decisions.flatMap(({ verdicts = [] }) => verdicts),
-    records: decisions.flatMap(({ records = [] }) => records),
-    jobs: {
-      put: decisions.flatMap(({ jobs }) => jobs?.put ?? []),
-      remove: decisions.flatMap(({ jobs }) => jobs?.remove ?? []),
-    },
-  }
 }

@@ -1,4 +1,3 @@
-import type { OutgoingRecord } from '@busbar/backbone'
 import { type Payload, redact, validate } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import { isObject } from '../pipeline/objects.js'
@@ -6,7 +5,6 @@ import type { Decision, DecisionContext, InboundRecord } from '../pipeline/servi
 import { toAnswerVerdict } from './answer-verdict.js'
 import { type Command, type CommandError, type OutcomeKind, payloadOf } from './command.js'
 import { toEffects } from './effects.js'
-import { toKnownValues } from './known-values.js'
 import { concludePassword } from './password.js'
 import type { CommandsState } from './state.js'
 import { type CallOutcome, settle } from './states.js'
@@ -30,10 +28,9 @@ const kinds: ReadonlySet<unknown> = new Set<OutcomeKind>([
 export function takeOutcome(
   record: InboundRecord,
   state: CommandsState,
-  context: DecisionContext,
+  { now, topics }: DecisionContext,
   vault: Vault,
 ): Decision {
-  const { now, topics } = context
   const { commandId } = record.payload
   const before = typeof commandId === 'string' ? state.find(commandId) : undefined
   if (!before || before.stationId !== record.stationId) return {}
@@ -47,23 +44,7 @@ export function takeOutcome(
   const secret = protocol && concludePassword(stationId, protocol, action, sent, outcome, vault)
   if (secret) state.changeSecret(secret)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
-  const effects = toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics })
-  return { ...effects, records: [...(effects.records ?? []), ...variablesRecords(record, before, outcome, context)] }
-}
-
-/** The stations service keeps the device model: it is told what the answer says of it. */
-function variablesRecords(
-  { receivedAt }: InboundRecord,
-  command: Command,
-  { callIndex, verdict, response }: CallOutcome,
-  { topics }: DecisionContext,
-): OutgoingRecord[] {
-  const { stationId, protocol, action } = command
-  if (!protocol || !verdict || !response) return []
-  const values = toKnownValues(protocol, action, payloadOf(command, callIndex), response)
-  if (values.length === 0) return []
-  const headers = { type: 'variables', station: stationId, protocol, receivedAt: receivedAt.toISOString() }
-  return [{ topic: topics.lane('stations'), key: stationId, value: JSON.stringify({ values }), headers }]
+  return toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics })
 }
 
 /** @throws Error for a record that our own side would never write */

@@ -32,7 +32,7 @@ const unheard = new Set([
   'gateway-lost',
   'password-used',
   'superseded',
-  'variables',
+  'command-news',
   '',
 ])
 

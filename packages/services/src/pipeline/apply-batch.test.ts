@@ -245,6 +245,7 @@ test('events are CloudEvents whose id a redo does not change', async () => {
 test('a reaction waits for the answer to the call that caused it', async () => {
   const ports = fakePorts()
   const command = {
+    reaction: 'stop-refused' as const,
     action: 'RequestStopTransaction',
     payload: { transactionId: 't' },
     reason: 'refused',

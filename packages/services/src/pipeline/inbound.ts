@@ -1,6 +1,7 @@
 import type { Headers, LogRecord } from '@busbar/backbone'
 import { type Payload, type Protocol, parseFrame } from '@busbar/ocpp'
 import { isObject } from './objects.js'
+import { cloudEventsType } from './outgoing.js'
 import type { InboundRecord } from './service.js'
 import { toStorable, toStorableText } from './storable.js'
 
@@ -11,7 +12,7 @@ import { toStorable, toStorableText } from './storable.js'
  */
 export function parseRecord(record: LogRecord, reads: 'payload' | 'headers' = 'payload'): InboundRecord {
   const headers = toStorable(record.headers) as Headers
-  const type = headers.type ?? ''
+  const type = headers.type ?? (headers['content-type'] === cloudEventsType ? 'event' : '')
   const protocol = parseProtocol(headers.protocol)
   return {
     record,

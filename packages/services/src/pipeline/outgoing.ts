@@ -11,6 +11,9 @@ export interface Sender {
   topics: Topics
 }
 
+/** Tells an event from what our own side writes: it has no other header. */
+export const cloudEventsType = 'application/cloudevents+json'
+
 /** Rows of one partition are sent in order, by whoever owns the partition. */
 export function outboxSource(service: string, partition: number): string {
   return `${service}:${partition}`
@@ -25,7 +28,7 @@ export function toOutboxRows(record: InboundRecord, decision: Decision, sender: 
       topic: sender.topics.events,
       key: record.stationId,
       value: JSON.stringify(toCloudEvent(draft, record, placeId(sender, record.record, `event/${index}`))),
-      headers: { 'content-type': 'application/cloudevents+json' },
+      headers: { 'content-type': cloudEventsType },
     })),
     ...(decision.commands ?? []).map((draft, index) => ({
       source,

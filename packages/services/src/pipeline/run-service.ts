@@ -123,7 +123,8 @@ const ownTypes = new Set([
   'gateway-lost',
   'password-used',
   'superseded',
-  'variables',
+  'command-news',
+  'event',
 ])
 
 /** Bounded, whatever a station calls its actions or an outsider its records. */

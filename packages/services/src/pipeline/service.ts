@@ -12,6 +12,7 @@ import type { Payload, Protocol, ServiceName } from '@busbar/ocpp'
 import type { Database, Sql, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { Reaction } from './reactions.js'
 
 /** What a service stands on. */
 export interface Ports {
@@ -30,7 +31,7 @@ export interface Ports {
  */
 export interface InboundRecord {
   record: LogRecord
-  /** Header `type`: call, connected, disconnected, presence, answered, due, outcome, follow-up, gateway-lost, password-used, superseded, variables, ... */
+  /** Header `type`: call, connected, disconnected, presence, answered, due, outcome, follow-up, gateway-lost, password-used, superseded, command-news, event, ... */
   type: string
   /** Header `station`, or the record's key where a record has none (`busbar.commands`, `due`). */
   stationId: string
@@ -119,6 +120,7 @@ export interface EventDraft {
  * afterSequence?: {connectionId, sequence}}; the idempotency key is made of the record's place in the log.
  */
 export interface CommandDraft {
+  reaction: Reaction
   action: string
   payload: object
   /** Why, for the operator: 'token refused after a safe answer'. */

@@ -1,11 +1,9 @@
 import { validate } from '@busbar/ocpp'
 import { expect, test } from 'vitest'
 import { decisionContext, inboundCall } from '../pipeline/testing.js'
-import { createStationsService } from './service.js'
 import type { StationsState } from './state.js'
-import { stationPolicy, stationsState } from './testing.js'
+import { decideRecord, stationPolicy, stationsState } from './testing.js'
 
-const { decide: decideRecord } = createStationsService()
 const now = new Date('2026-03-01T10:00:00.123Z')
 
 function boot201(

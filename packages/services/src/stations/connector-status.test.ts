@@ -2,11 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InboundRecord } from '../pipeline/service.js'
 import { decisionContext, inboundCall } from '../pipeline/testing.js'
-import { createStationsService } from './service.js'
 import type { StationsState } from './state.js'
-import { stationsState } from './testing.js'
+import { decideRecord, stationsState } from './testing.js'
 
-const { decide: decideRecord } = createStationsService()
 const receivedAt = new Date('2026-03-01T10:00:00Z')
 
 let ids = 0

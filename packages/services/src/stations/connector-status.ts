@@ -1,4 +1,4 @@
-import { type Protocol, parseTimestamp } from '@busbar/ocpp'
+import { parseTimestamp, toDialect } from '@busbar/ocpp'
 import type { DecisionContext, EventDraft } from '../pipeline/service.js'
 import { isStorableNumber } from './numbers.js'
 import type { ConnectorRow, StationsState } from './state.js'
@@ -93,7 +93,7 @@ function findOrAdd(
 ): ConnectorRow | null {
   const { evseNumber, connectorNumber, place } = address
   if (![evseNumber, connectorNumber, place.evseNumber].every(isNumber)) return null
-  const wire = { stationId: station.id, protocol: wireVersion(station.protocol), evseNumber, connectorNumber }
+  const wire = { stationId: station.id, protocol: toDialect(station.protocol), evseNumber, connectorNumber }
   const known = state.findAddress(wire)
   if (known) return known
   let connector = state.findConnector(station.id, place.evseNumber, place.connectorNumber)
@@ -108,7 +108,6 @@ function findOrAdd(
 const isNumber = (value: number) => isStorableNumber(value) && value >= 0
 
 /** 2.1 addresses connectors as 2.0.1 does: an update to it finds them all. */
-const wireVersion = (protocol: Protocol) => (protocol === 'ocpp1.6' ? 'ocpp1.6' : 'ocpp2.0.1')
 
 /** A clock that was never set counts for nothing; 2020 is before any station of ours. */
 const earliestMs = Date.UTC(2020, 0, 1)

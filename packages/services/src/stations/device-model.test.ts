@@ -1,16 +1,13 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decisionContext, inboundCall } from '../pipeline/testing.js'
-import { createStationsService } from './service.js'
 import type { StationsState } from './state.js'
-import { stationsState } from './testing.js'
-
-const { decide } = createStationsService()
+import { decideRecord, stationsState } from './testing.js'
 
 function report(state: StationsState, payload: object) {
   const request = { requestId: 7, generatedAt: '2026-03-01T09:00:00Z', seqNo: 0, ...payload }
   const record = inboundCall('NotifyReport', request, { answer: 'log' })
-  return decide(record, state, decisionContext(record))
+  return decideRecord(record, state, decisionContext(record))
 }
 
 function variable(name: string, attribute: object = { value: '1' }, component: object = { name: 'Connector' }) {

@@ -1,6 +1,7 @@
 import { redact, type v201 } from '@busbar/ocpp'
-import type { KnownValue } from '../commands/known-values.js'
-import type { Decision, InboundRecord } from '../pipeline/service.js'
+import type { CommandNews } from '../pipeline/command-news.js'
+import type { Decision, DecisionContext } from '../pipeline/service.js'
+import { type KnownValue, toKnownValues } from './known-values.js'
 import { isStorableNumber } from './numbers.js'
 import type { PartNumber, StationsState, ValueRow, VariableRow } from './state.js'
 
@@ -74,8 +75,22 @@ export function safeReportData(request: v201.NotifyReportRequest): v201.ReportDa
   return (reportData as v201.ReportDataType[] | undefined) ?? []
 }
 
-/** Takes in what the answer to a CALL said of single variables: {values}, from the commands service. */
-export function variables({ stationId, payload, receivedAt }: InboundRecord, state: StationsState): Decision {
-  state.changeValues(toValueRows(stationId, payload.values as KnownValue[], receivedAt))
+/** What answers to our CALLs say of single variables. */
+export const knownValueNews = {
+  GetConfiguration: takeKnownValues,
+  ChangeConfiguration: takeKnownValues,
+  GetVariables: takeKnownValues,
+  SetVariables: takeKnownValues,
+}
+
+/** A station that refused a part of what it was asked has still answered the rest. */
+function takeKnownValues(
+  { action, stage, sent, response }: CommandNews,
+  state: StationsState,
+  { station, record }: DecisionContext,
+): Decision {
+  if (stage !== 'accepted' && stage !== 'rejected') return {}
+  const values = toKnownValues(station.protocol, action, sent, response)
+  state.changeValues(toValueRows(station.id, values, record.receivedAt))
   return {}
 }

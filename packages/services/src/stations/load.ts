@@ -1,4 +1,5 @@
 import type { Database } from '@busbar/store'
+import { commandNewsType } from '../pipeline/command-news.js'
 import type { InboundRecord } from '../pipeline/service.js'
 import { isStorableNumber } from './numbers.js'
 import {
@@ -76,7 +77,7 @@ function countBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): M
 
 /** Only connections and boots change a station's row, and for status reports its last boot counts. */
 function touchesState(record: InboundRecord): boolean {
-  return record.type === 'call' ? record.action === 'BootNotification' : record.type !== 'variables'
+  return record.type === 'call' ? record.action === 'BootNotification' : record.type !== commandNewsType
 }
 
 const distinct = (ids: string[]) => [...new Set(ids)]

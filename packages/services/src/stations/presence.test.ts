@@ -2,11 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { InboundRecord } from '../pipeline/service.js'
 import { decisionContext } from '../pipeline/testing.js'
-import { createStationsService } from './service.js'
 import type { StationsState } from './state.js'
-import { connectionRecord, stationPolicy, stationsState } from './testing.js'
+import { connectionRecord, decideRecord, stationPolicy, stationsState } from './testing.js'
 
-const { decide: decideRecord } = createStationsService()
 const decide = (record: InboundRecord, state: StationsState) => decideRecord(record, state, decisionContext(record))
 const at = (time: string) => new Date(`2026-03-01T${time}Z`)
 

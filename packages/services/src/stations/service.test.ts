@@ -6,7 +6,7 @@ import { applyBatch } from '../pipeline/apply-batch.js'
 import { serviceMetrics } from '../pipeline/metrics.js'
 import { decisionContext, fakePorts, inboundCall, loggedCall } from '../pipeline/testing.js'
 import { createStationsService } from './service.js'
-import { stationsState } from './testing.js'
+import { decideRecord, stationsState } from './testing.js'
 
 const service = createStationsService()
 let store: TestDatabase
@@ -177,7 +177,7 @@ test.each([
 ] as const)('on %s a call that waits for a decision nobody makes is refused with %s', (protocol, code) => {
   const record = inboundCall('SignCertificate', { csr: 'x' }, { protocol })
 
-  expect(() => service.decide(record, stationsState(), decisionContext(record))).toThrow(
+  expect(() => service.decide(record, new Map(), decisionContext(record))).toThrow(
     expect.objectContaining({ code }) as OcppError,
   )
 })
@@ -185,26 +185,34 @@ test.each([
 test('a call that was answered on log and has no decision is passed over', () => {
   const record = inboundCall('FirmwareStatusNotification', { status: 'Idle' }, { answer: 'log' })
 
-  expect(service.decide(record, stationsState(), decisionContext(record))).toEqual({})
+  expect(service.decide(record, new Map(), decisionContext(record))).toEqual({})
 })
 
 test.each(['ocpp1.6', 'ocpp2.0.1'] as const)('on %s no vendor is known to DataTransfer', (protocol) => {
   const record = inboundCall('DataTransfer', { vendorId: 'com.example' }, { protocol })
 
-  expect(service.decide(record, stationsState(), decisionContext(record)).answer).toEqual({
+  expect(decideRecord(record, stationsState(), decisionContext(record)).answer).toEqual({
     result: { status: 'UnknownVendorId' },
   })
 })
 
-const told = (value: string, extra: object = {}) => ({
-  ...boot,
-  value: Buffer.from(
-    JSON.stringify({
-      values: [{ component: { name: 'c' }, variable: { name: 'V0' }, attributeType: 'Actual', value, ...extra }],
-    }),
-  ),
-  headers: { station: 'CP-1', type: 'variables' },
-})
+/** What the commands service tells of an answer to a CALL of ours. */
+const told = (action: string, response: object, sent: object = {}, protocol = 'ocpp2.0.1') => {
+  const news = { commandId: 'c-1', callIndex: 0, callCount: 1, requestedBy: 'key-1', stage: 'accepted', action }
+  return {
+    ...boot,
+    value: Buffer.from(JSON.stringify({ ...news, sent, response })),
+    headers: { station: 'CP-1', type: 'command-news', action, protocol },
+  }
+}
+const read = (attributeValue: string) => {
+  const variable = { component: { name: 'c' }, variable: { name: 'V0' } }
+  return told('GetVariables', { getVariableResult: [{ attributeStatus: 'Accepted', attributeValue, ...variable }] })
+}
+const readKey = (value: string) =>
+  told('GetConfiguration', { configurationKey: [{ key: 'V0', value, readonly: false }] }, {}, 'ocpp1.6')
+const changedKey = (value: string) =>
+  told('ChangeConfiguration', { status: 'Accepted' }, { key: 'v0', value }, 'ocpp1.6')
 const variables = () => query('SELECT component, value, mutability, persistent FROM variable')
 const persistent = loggedCall('NotifyReport', {
   requestId: 8,
@@ -220,17 +228,17 @@ const persistent = loggedCall('NotifyReport', {
 })
 
 test('what an answer says of a variable changes its value, and leaves what a report said besides', async () => {
-  await apply(told('1'))
+  await apply(read('1'))
   expect(await variables()).toEqual([{ component: 'c', value: '1', mutability: null, persistent: null }])
   await apply(persistent)
-  await apply(told('2'))
+  await apply(read('2'))
   expect(await variables()).toEqual([{ component: 'C', value: '2', mutability: 'ReadOnly', persistent: true }])
 })
 
 test.each([
-  ['a report after it', () => [told('1'), persistent], 'reported', 'ReadOnly'],
-  ['a report before it', () => [persistent, told('1'), told('2')], '2', 'ReadOnly'],
-  ['another answer after it', () => [told('1', { mutability: 'ReadWrite' }), told('2')], '2', 'ReadWrite'],
+  ['a report after it', () => [read('1'), persistent], 'reported', 'ReadOnly'],
+  ['a report before it', () => [persistent, read('1'), read('2')], '2', 'ReadOnly'],
+  ['another answer after it', () => [readKey('1'), changedKey('2')], '2', 'ReadWrite'],
 ])('in one batch with %s, the later word counts', async (_, records, value, mutability) => {
   await apply(...records())
   expect(await variables()).toMatchObject([{ value, mutability }])

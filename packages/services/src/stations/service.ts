@@ -1,25 +1,26 @@
-import { decideCall } from '../pipeline/actions.js'
+import { composeParts, type OpenParts, type Part, toPart } from '../pipeline/parts.js'
 import type { Service } from '../pipeline/service.js'
 import { actions } from './actions.js'
-import { variables } from './device-model.js'
+import { knownValueNews } from './device-model.js'
 import { loadStations } from './load.js'
 import { connectionRecords } from './presence.js'
 import { saveStations } from './save.js'
 import type { StationsState } from './state.js'
 
-const otherRecords: typeof connectionRecords = { ...connectionRecords, variables }
+/** Registration, presence, connector status and device model. */
+export const stationsPart: Part<StationsState> = {
+  actions,
+  records: connectionRecords,
+  news: knownValueNews,
+  load: loadStations,
+  save: saveStations,
+}
 
-/** Registration, presence, connector status and device model. See README.md. */
-export function createStationsService(): Service<StationsState> {
+/** What stations say about themselves. See README.md. */
+export function createStationsService(): Service<OpenParts> {
   return {
     name: 'stations',
     topics: (names) => [names.lane('stations')],
-    load: loadStations,
-    decide: (record, state, context) => {
-      if (record.type === 'call') return decideCall(actions, record, state, context)
-      // Records of other types belong to the gateway and the journal.
-      return Object.hasOwn(otherRecords, record.type) ? (otherRecords[record.type]?.(record, state, context) ?? {}) : {}
-    },
-    save: saveStations,
+    ...composeParts([toPart(stationsPart)]),
   }
 }

@@ -1,5 +1,7 @@
-import type { InboundRecord } from '../pipeline/service.js'
+import { decidePart } from '../pipeline/parts.js'
+import type { DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { inboundRecord } from '../pipeline/testing.js'
+import { stationsPart } from './service.js'
 import { type StationPolicy, type StationsRows, StationsState } from './state.js'
 
 export function stationPolicy(overrides: Partial<StationPolicy> = {}): StationPolicy {
@@ -16,6 +18,10 @@ export function stationPolicy(overrides: Partial<StationPolicy> = {}): StationPo
 /** What a batch loaded; one registered station unless told otherwise. */
 export function stationsState(rows: Partial<StationsRows> = {}): StationsState {
   return new StationsState({ policies: [stationPolicy()], ...rows })
+}
+
+export function decideRecord(record: InboundRecord, state: StationsState, context: DecisionContext) {
+  return decidePart(stationsPart, record, state, context)
 }
 
 /** connected, disconnected, presence or answered, as a gateway logs it. */

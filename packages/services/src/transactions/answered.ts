@@ -34,9 +34,13 @@ function isRefusedStart({ decided, kind, triggerReason }: Step): boolean {
 }
 
 function stop(transaction: ChargingTransaction, handedOut: string | null): CommandDraft {
-  const reason = 'the token was refused after the station had been answered'
   const id = handedOut ?? transaction.ocppId ?? ''
-  return transaction.protocol === 'ocpp1.6'
-    ? { action: 'RemoteStopTransaction', payload: { transactionId: Number(id) }, reason, afterAnswer: false }
-    : { action: 'RequestStopTransaction', payload: { transactionId: id }, reason, afterAnswer: false }
+  return {
+    reaction: 'stop-refused',
+    reason: 'the token was refused after the station had been answered',
+    afterAnswer: false,
+    ...(transaction.protocol === 'ocpp1.6'
+      ? { action: 'RemoteStopTransaction', payload: { transactionId: Number(id) } }
+      : { action: 'RequestStopTransaction', payload: { transactionId: id } }),
+  }
 }

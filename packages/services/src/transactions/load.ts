@@ -1,3 +1,4 @@
+import { toDialect } from '@busbar/ocpp'
 import { type Database, type Sql, selectFrom, sql } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
 import { needs } from './actions.js'
@@ -102,7 +103,7 @@ export async function loadState(
 function needsOf(record: InboundRecord): Needs {
   if (record.type === 'answered') return answeredNeeds(record)
   if (record.type !== 'call') return {}
-  const table = needs[record.protocol === 'ocpp1.6' ? 'ocpp1.6' : 'ocpp2.0.1']
+  const table = needs[toDialect(record.protocol)]
   const of = Object.hasOwn(table, record.action) ? table[record.action] : undefined
   if (!of) return {}
   try {

@@ -1,6 +1,5 @@
-import { type Payload, type Protocol, redact } from '@busbar/ocpp'
+import { type Dialect, type Payload, type Protocol, redact, toDialect } from '@busbar/ocpp'
 import { isObject, toObjects } from '../pipeline/objects.js'
-import { toDialect } from './command.js'
 
 /** One attribute of a station's device model, as an answer tells it. */
 export interface KnownValue {
@@ -28,7 +27,7 @@ export function toKnownValues(protocol: Protocol, action: string, sent: Payload,
 
 type Reader = (sent: Payload, response: Payload) => KnownValue[]
 
-const readers: Readonly<Record<'ocpp1.6' | 'ocpp2.0.1', Readonly<Record<string, Reader>>>> = {
+const readers: Readonly<Record<Dialect, Readonly<Record<string, Reader>>>> = {
   'ocpp1.6': {
     GetConfiguration: (_, response) =>
       toObjects(response.configurationKey).map(({ key, readonly, value }) => ({

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { vault } from '../commands/testing.js'
 import { toKnownValues } from './known-values.js'
-import { vault } from './testing.js'
 
 const evse = { id: 1, connectorId: 2 }
 

@@ -1,0 +1,17 @@
+/**
+ * Every CALL that Busbar sends although nobody asked for it. One without a switch belongs to what the station began itself;
+ * the others stay silent until the operator sets the switch for the station: certification plays rigid sequences, and real
+ * stations break on surprises.
+ */
+export const reactions = {
+  /** A token was refused after a safe answer had let it charge: the transaction is stopped. */
+  'stop-refused': { switch: null },
+} as const satisfies Readonly<Record<string, { switch: string | null }>>
+
+export type Reaction = keyof typeof reactions
+
+/** @param switches of the station, as the operator set them */
+export function mayReact(reaction: Reaction, switches: Readonly<Record<string, unknown>>): boolean {
+  const { switch: name }: { switch: string | null } = reactions[reaction]
+  return name === null || switches[name] === true
+}
