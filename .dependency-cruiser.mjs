@@ -2,12 +2,13 @@
 const below = {
   ocpp: [],
   store: [],
+  pki: [],
   backbone: ['store'],
   gateway: ['backbone', 'store', 'ocpp'],
-  services: ['backbone', 'store', 'ocpp'],
-  api: ['backbone', 'store', 'ocpp'],
+  services: ['backbone', 'store', 'ocpp', 'pki'],
+  api: ['backbone', 'store', 'ocpp', 'pki'],
   simulator: ['ocpp'],
-  busbar: ['gateway', 'services', 'api', 'simulator', 'backbone', 'store', 'ocpp'],
+  busbar: ['gateway', 'services', 'api', 'simulator', 'backbone', 'store', 'ocpp', 'pki'],
 }
 
 /** @type {import('dependency-cruiser').IConfiguration} */

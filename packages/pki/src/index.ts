@@ -1,0 +1,6 @@
+export { type AuthorityDraft, createAuthority, type IssuingAuthority, issueCertificate } from './authority.js'
+export { type Certificate, parseCertificate, parseCertificates } from './certificate.js'
+export { PkiError } from './errors.js'
+export { verifyFirmwareSignature } from './firmware.js'
+export { isStrongKey, type KeyInfo } from './keys.js'
+export { type CertificateRequest, parseRequest } from './request.js'
