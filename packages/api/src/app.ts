@@ -23,6 +23,7 @@ import { measureRequests } from './request-metrics.js'
 import { apiKeyRoutes } from './routes/api-keys.js'
 import { auditRoutes } from './routes/audit.js'
 import { commandRoutes } from './routes/commands.js'
+import { configurationRoutes } from './routes/configuration.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes } from './routes/events.js'
 import { journalRoutes } from './routes/journal.js'
@@ -111,6 +112,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   stationRoutes,
   stationAccessRoutes,
   commandRoutes,
+  configurationRoutes,
   ...operations,
   tokenRoutes,
   tokenGroupRoutes,

@@ -22,6 +22,9 @@ test.each([
   ['reset', { type: 'soft' }, 'Reset', { type: 'Soft' }],
   ['reset', { type: 'hard' }, 'Reset', { type: 'Hard' }],
   ['unlock', { connector: 2 }, 'UnlockConnector', { connectorId: 2 }],
+  ['availability', { connector: 0, operative: false }, 'ChangeAvailability', { connectorId: 0, type: 'Inoperative' }],
+  ['availability', { connector: 2, operative: true }, 'ChangeAvailability', { connectorId: 2, type: 'Operative' }],
+  ['data-transfer', { vendorId: 'com.example' }, 'DataTransfer', { vendorId: 'com.example' }],
 ])('%s %j becomes %s', async (path, body, action, payload) => {
   const response = await post(path, body)
 

@@ -5,6 +5,7 @@ const tag = 'Control'
 
 /** 1.6 numbers connectors from 1; 0 is the station as a whole. */
 export const connector = z.int().min(1).max(65_535).describe('Of OCPP 1.6: the first is 1')
+export const connectorOrStation = z.int().min(0).max(65_535).describe('Of OCPP 1.6: 0 is the whole station')
 
 export const controlOperations = [
   operation({
@@ -37,5 +38,34 @@ export const controlOperations = [
     body: z.strictObject({ connector }),
     example: { connector: 1 },
     build: { 'ocpp1.6': ({ connector: connectorId }) => ({ action: 'UnlockConnector', payload: { connectorId } }) },
+  }),
+
+  operation({
+    path: 'availability',
+    tag,
+    summary: 'Take a connector, or the whole station, out of service or back into it',
+    description:
+      'A station that is charging schedules it for the end of the transaction. What was asked stands beside what the station reports in `GET /v1/stations/:id`.',
+    body: z.strictObject({ connector: connectorOrStation, operative: z.boolean() }),
+    example: { connector: 1, operative: false },
+    build: {
+      'ocpp1.6': ({ connector: connectorId, operative }) => ({
+        action: 'ChangeAvailability',
+        payload: { connectorId, type: operative ? 'Operative' : 'Inoperative' },
+      }),
+    },
+  }),
+
+  operation({
+    path: 'data-transfer',
+    tag,
+    summary: "Send a message of a vendor's own",
+    body: z.strictObject({
+      vendorId: z.string().min(1).max(255),
+      messageId: z.string().max(50).optional(),
+      data: z.string().max(1_000_000).optional().describe('Any text; what it means is between you and the vendor'),
+    }),
+    example: { vendorId: 'com.example', messageId: 'setLedColor', data: '{"color":"green"}' },
+    build: { 'ocpp1.6': (payload) => ({ action: 'DataTransfer', payload: { ...payload } }) },
   }),
 ]

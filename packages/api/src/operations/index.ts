@@ -1,5 +1,13 @@
+import { configurationOperations } from './configuration.js'
 import { controlOperations } from './control.js'
 import type { RegisterOperation } from './operation.js'
+import { remoteOperations } from './remote.js'
+import { triggerOperations } from './trigger.js'
 
 /** Every typed endpoint that sends a command. */
-export const operations: readonly RegisterOperation[] = [...controlOperations]
+export const operations: readonly RegisterOperation[] = [
+  ...controlOperations,
+  ...remoteOperations,
+  ...configurationOperations,
+  ...triggerOperations,
+]

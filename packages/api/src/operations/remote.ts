@@ -1,0 +1,110 @@
+import type { Database } from '@busbar/store'
+import { z } from 'zod'
+import { found, ProblemError } from '../problems.js'
+import { connector } from './control.js'
+import { type OperationContext, operation } from './operation.js'
+
+const tag = 'Remote start and stop'
+
+/** @see OCPP 1.6 §7.28: CiString20Type */
+const maxIdTagLength = 20
+
+export const remoteOperations = [
+  operation({
+    path: 'remote-start',
+    tag,
+    summary: 'Start a transaction for a token',
+    description:
+      'Without a connector the station chooses one. A token that is not registered, blocked or expired is sent with a warning: when the station starts, it is decided on like any other.',
+    body: z.strictObject({
+      token: z.string().trim().min(1).max(255).describe('In any letter case; sent as it is registered'),
+      connector: connector.optional(),
+    }),
+    example: { token: '04E91A2B3C4D80', connector: 1 },
+    build: {
+      'ocpp1.6': async ({ token, connector: connectorId }, context) => {
+        const { idTag, warnings } = await toIdTag(token, context.database)
+        return {
+          action: 'RemoteStartTransaction',
+          payload: { idTag, ...(connectorId !== undefined && { connectorId }) },
+          warnings,
+        }
+      },
+    },
+  }),
+
+  operation({
+    path: 'remote-stop',
+    tag,
+    summary: 'Stop a transaction',
+    description: "By Busbar's own id of it, or by the id that the station knows.",
+    body: z.union([
+      z.strictObject({ transaction: z.uuid().describe('As in `GET /v1/transactions`') }),
+      z.strictObject({ transactionId: z.int().describe('Of OCPP, as the station was told') }),
+    ]),
+    example: { transaction: '0199f4c8-7d3a-7c11-9d2e-3f1f0a6b8c55' },
+    build: {
+      'ocpp1.6': async (body, context) => ({
+        action: 'RemoteStopTransaction',
+        ...('transaction' in body
+          ? await toOcppId(body.transaction, context)
+          : await toWarned(body.transactionId, context)),
+      }),
+    },
+  }),
+]
+
+interface TokenRow {
+  value: string
+  status: string
+  expiresAt: Date | null
+}
+
+/** A token as 1.6 sends it. @throws ProblemError 422 for one too long for that */
+export async function toIdTag(token: string, database: Database): Promise<{ idTag: string; warnings: string[] }> {
+  const rows = await database.query<TokenRow>({
+    name: 'token_to_start',
+    text: 'SELECT value, status, expires_at AS "expiresAt" FROM token WHERE folded_value = lower($1) ORDER BY type',
+    values: [token],
+  })
+  const usable = rows.find(({ status, expiresAt }) => status === 'accepted' && !isPast(expiresAt))
+  const idTag = (usable ?? rows[0])?.value ?? token
+  if (idTag.length > maxIdTagLength) {
+    throw new ProblemError(422, 'OCPP 1.6 carries tokens of at most 20 characters.', {
+      faults: [{ detail: `${idTag.length} characters`, pointer: '/token' }],
+    })
+  }
+  return { idTag, warnings: usable ? [] : [warningOf(rows[0])] }
+}
+
+function warningOf(row: TokenRow | undefined): string {
+  if (!row) return 'The token is not registered.'
+  return row.status === 'accepted' ? 'The token has expired.' : 'The token is blocked.'
+}
+
+const isPast = (time: Date | null) => time !== null && time.getTime() <= Date.now()
+
+async function toOcppId(transaction: string, { database, station }: OperationContext) {
+  const row = await database.prisma.chargingTransaction.findFirst({
+    where: { id: transaction, stationId: station.id },
+    select: { ocppId: true, status: true },
+  })
+  const { ocppId, status } = found(row, 'transaction of this station')
+  if (ocppId === null || !/^-?\d{1,10}$/.test(ocppId)) {
+    throw new ProblemError(
+      422,
+      'The station was never told an id for this transaction, so it cannot be asked to stop it.',
+    )
+  }
+  const warnings = status === 'ended' ? ['The transaction has ended already.'] : []
+  return { payload: { transactionId: Number(ocppId) }, warnings }
+}
+
+async function toWarned(transactionId: number, { database, station }: OperationContext) {
+  const known = await database.prisma.transactionAlias.findFirst({
+    where: { stationId: station.id, ocppId: String(transactionId) },
+    select: { ocppId: true },
+  })
+  const warnings = known ? [] : ['This station has no transaction of this id.']
+  return { payload: { transactionId }, warnings }
+}
