@@ -29,7 +29,7 @@ type Row = StationRecord & { foldedId: string }
 const findStations = sql(`
   SELECT station.id, folded_id AS "foldedId", registration_policy AS "registrationPolicy",
          heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot",
-         security_profile AS "securityProfile", protocols, protocol_without_header AS "protocolWithoutHeader",
+         station.security_profile AS "securityProfile", protocols, protocol_without_header AS "protocolWithoutHeader",
          switches, registration,
          coalesce((SELECT jsonb_agg(jsonb_build_object('slot', slot, 'hash', hash) ORDER BY slot)
                    FROM station_secret WHERE station_secret.station_id = station.id), '[]') AS secrets
