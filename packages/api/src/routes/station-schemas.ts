@@ -18,6 +18,10 @@ const seconds = z.int().min(1).max(86_400)
 
 const changeable = {
   name: text(200).nullable().optional(),
+  serialNumber: text(64)
+    .nullable()
+    .optional()
+    .describe('On its type plate: CN of its certificate (security profile 3); null: its id stands for it'),
   siteId: z.uuid().nullable().optional(),
   registrationPolicy: registrationPolicy.optional(),
   pendingIntervalSeconds: seconds.optional().describe('Until a Pending or Rejected station boots again'),
@@ -62,6 +66,7 @@ export const Station = z
   .object({
     id: z.string(),
     name: z.string().nullable(),
+    serialNumber: z.string().nullable().describe('As registered; what it said itself stands in `boot`'),
     siteId: z.string().nullable(),
     registrationPolicy,
     pendingIntervalSeconds: z.int(),
