@@ -49,6 +49,9 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/stations/:id/configuration/read': operators,
   'POST /v1/stations/:id/configuration/change': operators,
   'POST /v1/stations/:id/trigger': operators,
+  'POST /v1/stations/:id/charging-profiles': operators,
+  'POST /v1/stations/:id/charging-profiles/clear': operators,
+  'POST /v1/stations/:id/composite-schedule/read': operators,
 
   'GET /v1/tokens': readers,
   'POST /v1/tokens': operators,

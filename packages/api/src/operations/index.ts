@@ -2,6 +2,7 @@ import { configurationOperations } from './configuration.js'
 import { controlOperations } from './control.js'
 import type { RegisterOperation } from './operation.js'
 import { remoteOperations } from './remote.js'
+import { smartChargingOperations } from './smart-charging.js'
 import { triggerOperations } from './trigger.js'
 
 /** Every typed endpoint that sends a command. */
@@ -9,5 +10,6 @@ export const operations: readonly RegisterOperation[] = [
   ...controlOperations,
   ...remoteOperations,
   ...configurationOperations,
+  ...smartChargingOperations,
   ...triggerOperations,
 ]
