@@ -4,11 +4,12 @@ const below = {
   store: [],
   pki: [],
   backbone: ['store'],
+  files: [],
   gateway: ['backbone', 'store', 'ocpp'],
   services: ['backbone', 'store', 'ocpp', 'pki'],
-  api: ['backbone', 'store', 'ocpp', 'pki'],
+  api: ['files', 'backbone', 'store', 'ocpp', 'pki'],
   simulator: ['ocpp'],
-  busbar: ['gateway', 'services', 'api', 'simulator', 'backbone', 'store', 'ocpp', 'pki'],
+  busbar: ['gateway', 'services', 'api', 'simulator', 'files', 'backbone', 'store', 'ocpp', 'pki'],
 }
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real Postgres, Redis and Kafka (KRaft, one node) on loopback ports of their own, for development and tests.
+# Real Postgres, Redis, Kafka (KRaft, one node) and an S3-compatible server (S3Proxy) on loopback ports of their own, for development and tests.
 # No containers. For a production set-up this is no model: no replication, no passwords.
 #
 #   eval "$(deploy/local/services.sh up)"     start what is not running, wait until each answers, print the variables
@@ -7,12 +7,13 @@
 #   deploy/local/services.sh status           one line a service; exit code 1 if one is down
 #
 # Names after the verb limit it to these: deploy/local/services.sh up kafka
-# Needs (Debian): apt install postgresql redis-server default-jre-headless maven
+# Needs (Debian): apt install postgresql redis-server default-jre-headless maven curl
 #
 # BUSBAR_SERVICES_DIR            data, logs, pid files (default: .busbar/services in the repository)
 # BUSBAR_SERVICES_POSTGRES_PORT  25432
 # BUSBAR_SERVICES_REDIS_PORT     26379
 # BUSBAR_SERVICES_KAFKA_PORT     29092; the controller listens on the port after it
+# BUSBAR_SERVICES_S3_PORT        29080
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,6 +21,7 @@ dir=${BUSBAR_SERVICES_DIR:-$(cd "$here/../.." && pwd)/.busbar/services}
 postgres_port=${BUSBAR_SERVICES_POSTGRES_PORT:-25432}
 redis_port=${BUSBAR_SERVICES_REDIS_PORT:-26379}
 kafka_port=${BUSBAR_SERVICES_KAFKA_PORT:-29092}
+s3_port=${BUSBAR_SERVICES_S3_PORT:-29080}
 
 say() { echo "$*" >&2; }
 fail() { say "services.sh: $*"; exit 1; }
@@ -58,6 +60,16 @@ stop_pid() {
     sleep 0.2
   done
   fail "$1 (pid $2) does not stop"
+}
+
+# fetch <name> <pom> <folder>: the libraries of a Java server into the folder's lib, unless they are there
+fetch() {
+  if cmp -s "$2" "$3/pom.xml"; then return; fi
+  need mvn maven
+  say "fetching $1 from Maven Central"
+  rm -rf "$3/lib"
+  mvn -q -B -f "$2" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$3/lib" >&2
+  cp "$2" "$3/pom.xml"
 }
 
 # ---- Postgres: refuses to run as root, so root hands over to the user that Debian made ----
@@ -148,13 +160,7 @@ kafka_up() {
   if ! kafka_runs; then
     if kafka_answers; then fail "port $kafka_port belongs to another Kafka"; fi
     mkdir -p "$home"
-    if ! cmp -s "$here/pom.xml" "$home/pom.xml"; then
-      need mvn maven
-      say 'fetching Kafka from Maven Central'
-      rm -rf "$home/lib"
-      mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/lib" >&2
-      cp "$here/pom.xml" "$home/pom.xml"
-    fi
+    fetch Kafka "$here/pom.xml" "$home"
     # message.max.bytes: the gateway takes frames up to 4 MiB, topics and producer 5 MiB, this a little more for
     # headers. The cleaner's buffer would otherwise take a quarter of this heap.
     cat >"$home/server.properties" <<PROPERTIES
@@ -202,6 +208,43 @@ kafka_down() {
   stop_pid kafka "$pid"
 }
 
+# ---- S3: objects in a folder, as Amazon's client sees them ----
+
+s3_answers() { [[ $(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$s3_port/") == 403 ]]; }
+s3_runs() { pid_of "$dir/s3/s3.pid" "$dir/s3/s3proxy.conf" >/dev/null; }
+
+s3_up() {
+  local home=$dir/s3
+  need java default-jre-headless
+  need curl curl
+  if ! s3_runs; then
+    if s3_answers; then fail "port $s3_port belongs to another S3 server"; fi
+    mkdir -p "$home/data"
+    fetch S3Proxy "$here/s3/pom.xml" "$home"
+    cat >"$home/s3proxy.conf" <<PROPERTIES
+s3proxy.endpoint=http://127.0.0.1:$s3_port
+s3proxy.authorization=aws-v2-or-v4
+s3proxy.identity=busbar
+s3proxy.credential=busbar-secret
+jclouds.provider=filesystem-nio2
+jclouds.filesystem.basedir=$home/data
+jclouds.identity=unused
+jclouds.credential=unused
+PROPERTIES
+    local java=(java -Xmx256m -cp "$home/lib/*" "-Dlogback.configurationFile=$here/s3/logback.xml")
+    nohup setsid "${java[@]}" org.gaul.s3proxy.Main --properties "$home/s3proxy.conf" \
+      >"$home/server.log" 2>&1 </dev/null 3>&- &
+    echo $! >"$home/s3.pid"
+  fi
+  wait_for s3 "$home/server.log" s3_answers
+}
+
+s3_down() {
+  local pid
+  pid=$(pid_of "$dir/s3/s3.pid" "$dir/s3/s3proxy.conf") || return 0
+  stop_pid s3 "$pid"
+}
+
 # ---- verbs ----
 
 variables() {
@@ -211,9 +254,9 @@ variables() {
 
 verb=${1:-}
 shift || true
-services=${*:-postgres redis kafka}
+services=${*:-postgres redis kafka s3}
 for service in $services; do
-  [[ $service =~ ^(postgres|redis|kafka)$ ]] || fail "unknown service: $service"
+  [[ $service =~ ^(postgres|redis|kafka|s3)$ ]] || fail "unknown service: $service"
 done
 
 case $verb in
@@ -225,6 +268,8 @@ up)
     postgres) variables DATABASE_URL "postgres://postgres@127.0.0.1:$postgres_port/postgres" ;;
     redis) variables REDIS_URL "redis://127.0.0.1:$redis_port" ;;
     kafka) variables KAFKA_BROKERS "127.0.0.1:$kafka_port" ;;
+    # For tests alone: they make buckets of their own.
+    s3) echo "export TEST_S3_URL=http://busbar:busbar-secret@127.0.0.1:$s3_port" ;;
     esac
   done
   ;;

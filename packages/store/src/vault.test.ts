@@ -83,3 +83,13 @@ test('scrypt leaves the event loop free, and many at once are all answered', asy
   expect(performance.now() - startedAt).toBeLessThan(25)
   expect(await Promise.all(verified)).toEqual(Array(6).fill(true))
 })
+
+test('a signature holds for its text and its master secret alone', () => {
+  const signature = new Vault('one').sign('/files/a')
+
+  expect(new Vault('one').isSigned('/files/a', signature)).toBe(true)
+  expect(new Vault('one').isSigned('/files/b', signature)).toBe(false)
+  expect(new Vault('another').isSigned('/files/a', signature)).toBe(false)
+  expect(new Vault('one').isSigned('/files/a', '')).toBe(false)
+  expect(new Vault('one').isSigned('/files/a', `${signature}=`)).toBe(false)
+})

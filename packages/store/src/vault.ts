@@ -22,12 +22,14 @@ const tagBytes = 16
 export class Vault {
   readonly #sealKey: Buffer
   readonly #hashKey: Buffer
+  readonly #signKey: Buffer
 
   /** @throws Error when the secret is empty */
   constructor(masterSecret: string) {
     if (masterSecret === '') throw new Error('The master secret is empty')
     this.#sealKey = derive(masterSecret, 'busbar seal v1')
     this.#hashKey = derive(masterSecret, 'busbar station password v1')
+    this.#signKey = derive(masterSecret, 'busbar signature v1')
   }
 
   /** @returns `sealed:v1:` and base64url of nonce, ciphertext and tag (AES-256-GCM); never twice the same */
@@ -90,6 +92,16 @@ export class Vault {
       await deriveScrypt(keyBytes(password), Buffer.from(salt, 'base64url'), expected.length, options),
       expected,
     )
+  }
+
+  /** For addresses that carry their own permission. @returns base64url of HMAC-SHA-256 */
+  sign(text: string): string {
+    return createHmac('sha256', this.#signKey).update(text).digest('base64url')
+  }
+
+  /** Compares in constant time. */
+  isSigned(text: string, signature: string): boolean {
+    return equal(Buffer.from(this.sign(text)), Buffer.from(signature))
   }
 
   /** @returns 40 hex digits, 160 random bits: legal as AuthorizationKey (1.6) and BasicAuthPassword (2.0.1) */
