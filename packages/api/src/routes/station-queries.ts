@@ -35,7 +35,7 @@ export function listStations(
 }
 
 export async function findStation(prisma: PrismaClient, id: string): Promise<StationParts | null> {
-  const [station, state, evses] = await Promise.all([
+  const [station, state, evses, desired] = await Promise.all([
     prisma.station.findUnique({ where: { id } }),
     prisma.stationState.findUnique({ where: { stationId: id } }),
     prisma.evse.findMany({
@@ -43,8 +43,9 @@ export async function findStation(prisma: PrismaClient, id: string): Promise<Sta
       include: { connectors: { orderBy: { number: 'asc' } } },
       orderBy: { number: 'asc' },
     }),
+    prisma.desiredAvailability.findMany({ where: { stationId: id } }),
   ])
-  return station && { station, state, evses }
+  return station && { station, state, evses, desired }
 }
 
 interface VariableRow extends Omit<z.infer<typeof Variable>, 'updatedAt'> {

@@ -1,6 +1,7 @@
-import type { Connector, Evse, Station as StationRow, StationState } from '@busbar/store'
+import type { Connector, DesiredAvailability, Evse, Station as StationRow, StationState } from '@busbar/store'
 import { z } from 'zod'
 import { nullableTime, protocol, stationId, text, time, toNullableTime, toTime } from '../schemas.js'
+import { toEvses } from './station-connectors.js'
 
 export const registrationPolicy = z
   .enum(['accept', 'reject', 'pending', 'onboarding'])
@@ -52,7 +53,19 @@ const summary = {
 }
 export const StationSummary = z.object(summary).meta({ id: 'StationSummary' })
 
-const StationConnector = z.object({
+export const Desired = z
+  .object({
+    operative: z.boolean(),
+    outcome: z
+      .enum(['requested', 'accepted', 'scheduled', 'rejected', 'failed', 'unknown'])
+      .describe('What the station said to it; `scheduled`: once its transaction ends'),
+    inEffect: z.boolean().describe('Whether that is what the station reports now'),
+    requestedAt: time,
+    answeredAt: nullableTime,
+  })
+  .meta({ id: 'DesiredAvailability' })
+
+export const StationConnector = z.object({
   number: z.int(),
   status: z.string().nullable().describe("In the words of the station's version; null before it said any"),
   errorCode: z.string().nullable(),
@@ -60,6 +73,7 @@ const StationConnector = z.object({
   vendorId: z.string().nullable(),
   vendorErrorCode: z.string().nullable(),
   statusAt: nullableTime,
+  desired: Desired.nullable().describe('The availability that was last asked for; null when none was'),
 })
 
 export const Station = z
@@ -95,6 +109,7 @@ export const Station = z
         vendor: z.string().nullable(),
         model: z.string().nullable(),
         serialNumber: z.string().nullable(),
+        chargeBoxSerialNumber: z.string().nullable().describe('Of 1.6: the charge box inside the charge point'),
         firmwareVersion: z.string().nullable(),
         iccid: z.string().nullable(),
         imsi: z.string().nullable(),
@@ -103,7 +118,9 @@ export const Station = z
       })
       .nullable()
       .describe('What it said about itself; null before the first boot'),
-    evses: z.array(z.object({ number: z.int(), connectors: z.array(StationConnector) })),
+    evses: z
+      .array(z.object({ number: z.int(), connectors: z.array(StationConnector) }))
+      .describe('EVSE 0, connector 0 is the station itself'),
   })
   .meta({ id: 'Station' })
 
@@ -129,9 +146,10 @@ export interface StationParts {
   station: StationRow
   state: StationState | null
   evses: (Evse & { connectors: Connector[] })[]
+  desired: DesiredAvailability[]
 }
 
-export function toStation({ station, state, evses }: StationParts): z.infer<typeof Station> {
+export function toStation({ station, state, evses, desired }: StationParts): z.infer<typeof Station> {
   const { foldedId: _, createdAt, updatedAt, ...decided } = station
   return {
     ...decided,
@@ -151,7 +169,7 @@ export function toStation({ station, state, evses }: StationParts): z.infer<type
       lastSeenAt: toNullableTime(state?.lastSeenAt ?? null),
     },
     boot: state?.lastBootAt ? toBoot(state) : null,
-    evses: evses.map(({ number, connectors }) => ({ number, connectors: connectors.map(toConnector) })),
+    evses: toEvses(evses, desired),
   }
 }
 
@@ -163,15 +181,11 @@ function toBoot(state: StationState) {
     vendor: state.vendor,
     model: state.model,
     serialNumber: state.serialNumber,
+    chargeBoxSerialNumber: state.chargeBoxSerialNumber,
     firmwareVersion: state.firmwareVersion,
     iccid: state.iccid,
     imsi: state.imsi,
     meterType: state.meterType,
     meterSerialNumber: state.meterSerialNumber,
   }
-}
-
-function toConnector(connector: Connector): z.infer<typeof StationConnector> {
-  const { number, status, errorCode, info, vendorId, vendorErrorCode, statusAt } = connector
-  return { number, status, errorCode, info, vendorId, vendorErrorCode, statusAt: toNullableTime(statusAt) }
 }

@@ -93,6 +93,11 @@ test('the detail shows connection, boot, EVSEs and connectors', async () => {
       connectors: { create: [{ id: newId(), number: 1, status: 'Occupied' }] },
     },
   })
+  const requestedAt = new Date('2026-01-01T10:04:00Z')
+  const wish = { operative: false, outcome: 'scheduled', commandId: newId(), requestedAt }
+  await api.database.prisma.desiredAvailability.create({
+    data: { stationId: 'CS-detail', evseNumber: 1, connectorNumber: 1, ...wish },
+  })
 
   const response = await api.request('viewer', { url: '/v1/stations/CS-detail' })
 
@@ -107,7 +112,12 @@ test('the detail shows connection, boot, EVSEs and connectors', async () => {
       lastSeenAt: '2026-01-01T10:05:00.000Z',
     },
     boot: { count: 3, vendor: '<script>' },
-    evses: [{ number: 1, connectors: [{ number: 1, status: 'Occupied', errorCode: null }] }],
+    evses: [
+      {
+        number: 1,
+        connectors: [{ number: 1, status: 'Occupied', errorCode: null, desired: { outcome: 'scheduled' } }],
+      },
+    ],
   })
 })
 

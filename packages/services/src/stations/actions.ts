@@ -1,10 +1,8 @@
 import type { Actions } from '../pipeline/actions.js'
 import type { StationsState } from './state.js'
 import { bootNotification as bootNotification16 } from './v16/boot-notification.js'
-import { dataTransfer as dataTransfer16 } from './v16/data-transfer.js'
 import { statusNotification as statusNotification16 } from './v16/status-notification.js'
 import { bootNotification } from './v201/boot-notification.js'
-import { dataTransfer } from './v201/data-transfer.js'
 import { notifyEvent } from './v201/notify-event.js'
 import { notifyReport } from './v201/notify-report.js'
 import { statusNotification } from './v201/status-notification.js'
@@ -13,12 +11,10 @@ import { statusNotification } from './v201/status-notification.js'
 export const actions: Actions<StationsState> = {
   'ocpp1.6': {
     BootNotification: bootNotification16,
-    DataTransfer: dataTransfer16,
     StatusNotification: statusNotification16,
   },
   'ocpp2.0.1': {
     BootNotification: bootNotification,
-    DataTransfer: dataTransfer,
     NotifyEvent: notifyEvent,
     NotifyReport: notifyReport,
     StatusNotification: statusNotification,

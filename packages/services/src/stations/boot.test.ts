@@ -96,6 +96,23 @@ test('what a 1.6 station says of itself is kept; the deprecated serial number co
   expect(state.stateOf('CP-1')).toMatchObject({ vendor: 'ACME', model: 'One', serialNumber: 'B-7', meterType: 'M' })
 })
 
+test('1.6: everything a station says of itself is kept', () => {
+  const state = stationsState()
+  const said = {
+    firmwareVersion: '1.2',
+    iccid: '89490200001',
+    imsi: '26201',
+    meterType: 'M',
+    meterSerialNumber: 'M-1',
+  }
+  const vendor = { chargePointVendor: 'ACME', chargePointModel: 'One' }
+
+  boot16(state, { ...vendor, chargePointSerialNumber: 'P-9', chargeBoxSerialNumber: 'B-7', ...said })
+
+  const serials = { serialNumber: 'P-9', chargeBoxSerialNumber: 'B-7' }
+  expect(state.stateOf('CP-1')).toMatchObject({ vendor: 'ACME', model: 'One', ...serials, ...said })
+})
+
 test('boots are counted and keep the connection as it is', () => {
   const state = stationsState()
   state.changeState('CP-1', { online: true, connectionId: 'c', epoch: 5n })

@@ -11,6 +11,7 @@ export type Introduction = Pick<
   | 'vendor'
   | 'model'
   | 'serialNumber'
+  | 'chargeBoxSerialNumber'
   | 'firmwareVersion'
   | 'iccid'
   | 'imsi'

@@ -46,9 +46,9 @@ export function toVariables(stationId: string, reportData: v201.ReportDataType[]
 
 /** Rows of single values that an answer told; what else is known of the variable stays. */
 export function toValueRows(stationId: string, values: readonly KnownValue[], updatedAt: Date): ValueRow[] {
-  return values.flatMap(({ component, variable, attributeType, value, mutability = null }) => {
+  return values.flatMap(({ component, variable, attributeType, value }) => {
     const names = toNames(stationId, component, variable)
-    return names ? [{ ...names, attributeType, value, mutability, updatedAt }] : []
+    return names ? [{ ...names, attributeType, value, updatedAt }] : []
   })
 }
 
@@ -77,8 +77,6 @@ export function safeReportData(request: v201.NotifyReportRequest): v201.ReportDa
 
 /** What answers to our CALLs say of single variables. */
 export const knownValueNews = {
-  GetConfiguration: takeKnownValues,
-  ChangeConfiguration: takeKnownValues,
   GetVariables: takeKnownValues,
   SetVariables: takeKnownValues,
 }

@@ -4,37 +4,6 @@ import { toKnownValues } from './known-values.js'
 
 const evse = { id: 1, connectorId: 2 }
 
-test('1.6: configuration keys that were read out, and one that was changed', () => {
-  const configurationKey = [
-    { key: 'GetConfigurationMaxKeys', readonly: true, value: '4' },
-    { key: 'StopTxnSampledData', readonly: false },
-  ]
-  expect(toKnownValues('ocpp1.6', 'GetConfiguration', {}, { configurationKey, unknownKey: ['Nonsense'] })).toEqual([
-    {
-      component: { name: '' },
-      variable: { name: 'GetConfigurationMaxKeys' },
-      attributeType: 'Actual',
-      value: '4',
-      mutability: 'ReadOnly',
-    },
-    {
-      component: { name: '' },
-      variable: { name: 'StopTxnSampledData' },
-      attributeType: 'Actual',
-      value: null,
-      mutability: 'ReadWrite',
-    },
-  ])
-  const change = { key: 'HeartbeatInterval', value: '60' }
-  const values = toKnownValues('ocpp1.6', 'ChangeConfiguration', change, { status: 'Accepted' })
-  expect(values).toMatchObject([{ variable: { name: 'HeartbeatInterval' }, value: '60' }])
-})
-
-test.each(['Rejected', 'NotSupported', 'RebootRequired'])('1.6: a change answered %s is no value yet', (status) => {
-  const change = { key: 'HeartbeatInterval', value: '60' }
-  expect(toKnownValues('ocpp1.6', 'ChangeConfiguration', change, { status })).toEqual([])
-})
-
 test('2.0.1: of variables that were read out, those the station has', () => {
   const variable = { name: 'ItemsPerMessage', instance: 'GetVariables' }
   const component = { name: 'DeviceDataCtrlr', evse }
@@ -82,8 +51,4 @@ test('passwords are masked', () => {
   const sent = { setVariableData: [{ ...names, attributeValue: vault.seal('hidden') }] }
   const response = { setVariableResult: [{ ...names, attributeStatus: 'Accepted' }] }
   expect(toKnownValues('ocpp2.0.1', 'SetVariables', sent, response)).toMatchObject([{ value: '***' }])
-  const key = { key: 'AuthorizationKey', value: vault.seal('hidden') }
-  expect(toKnownValues('ocpp1.6', 'ChangeConfiguration', key, { status: 'Accepted' })).toMatchObject([{ value: '***' }])
-  const configurationKey = [{ key: 'AuthorizationKey', readonly: false, value: 'hidden' }]
-  expect(toKnownValues('ocpp1.6', 'GetConfiguration', {}, { configurationKey })).toMatchObject([{ value: '***' }])
 })

@@ -1,16 +1,13 @@
-import type { LogBatch, LogRecord } from '@busbar/backbone'
+import type { LogRecord } from '@busbar/backbone'
 import type { OcppError } from '@busbar/ocpp'
 import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { decisionContext, fakePorts, inboundCall, loggedCall } from '../pipeline/testing.js'
+import { decisionContext, inboundCall, loggedCall } from '../pipeline/testing.js'
 import { createStationsService } from './service.js'
-import { decideRecord, stationsState } from './testing.js'
+import { applyRecords, newsRecord } from './testing.js'
 
 const service = createStationsService()
 let store: TestDatabase
-let offset = 0n
 
 beforeAll(async () => {
   store = await createTestDatabase()
@@ -26,15 +23,7 @@ beforeEach(async () => {
 
 const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
 
-/** Applies records as one batch to the real database; nothing else is real. */
-async function apply(...records: LogRecord[]) {
-  const ports = { ...fakePorts(), database: store.database }
-  const sender = { service: 'stations', logId: 'test-log', topics: ports.backbone.topics }
-  ports.backbone.outbox.insert = () => []
-  const numbered = records.map((record) => ({ ...record, offset: offset++ }))
-  const batch: LogBatch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
-  return applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
-}
+const apply = (...records: LogRecord[]) => applyRecords(store.database, records)
 
 function of(station: string, record: LogRecord, headers: Record<string, string> = {}): LogRecord {
   return { ...record, key: station, headers: { ...record.headers, station, ...headers } }
@@ -188,31 +177,11 @@ test('a call that was answered on log and has no decision is passed over', () =>
   expect(service.decide(record, new Map(), decisionContext(record))).toEqual({})
 })
 
-test.each(['ocpp1.6', 'ocpp2.0.1'] as const)('on %s no vendor is known to DataTransfer', (protocol) => {
-  const record = inboundCall('DataTransfer', { vendorId: 'com.example' }, { protocol })
-
-  expect(decideRecord(record, stationsState(), decisionContext(record)).answer).toEqual({
-    result: { status: 'UnknownVendorId' },
-  })
-})
-
-/** What the commands service tells of an answer to a CALL of ours. */
-const told = (action: string, response: object, sent: object = {}, protocol = 'ocpp2.0.1') => {
-  const news = { commandId: 'c-1', callIndex: 0, callCount: 1, requestedBy: 'key-1', stage: 'accepted', action }
-  return {
-    ...boot,
-    value: Buffer.from(JSON.stringify({ ...news, sent, response })),
-    headers: { station: 'CP-1', type: 'command-news', action, protocol },
-  }
-}
 const read = (attributeValue: string) => {
   const variable = { component: { name: 'c' }, variable: { name: 'V0' } }
-  return told('GetVariables', { getVariableResult: [{ attributeStatus: 'Accepted', attributeValue, ...variable }] })
+  const getVariableResult = [{ attributeStatus: 'Accepted', attributeValue, ...variable }]
+  return newsRecord({ action: 'GetVariables', response: { getVariableResult } }, 'ocpp2.0.1')
 }
-const readKey = (value: string) =>
-  told('GetConfiguration', { configurationKey: [{ key: 'V0', value, readonly: false }] }, {}, 'ocpp1.6')
-const changedKey = (value: string) =>
-  told('ChangeConfiguration', { status: 'Accepted' }, { key: 'v0', value }, 'ocpp1.6')
 const variables = () => query('SELECT component, value, mutability, persistent FROM variable')
 const persistent = loggedCall('NotifyReport', {
   requestId: 8,
@@ -238,7 +207,6 @@ test('what an answer says of a variable changes its value, and leaves what a rep
 test.each([
   ['a report after it', () => [read('1'), persistent], 'reported', 'ReadOnly'],
   ['a report before it', () => [persistent, read('1'), read('2')], '2', 'ReadOnly'],
-  ['another answer after it', () => [readKey('1'), changedKey('2')], '2', 'ReadWrite'],
 ])('in one batch with %s, the later word counts', async (_, records, value, mutability) => {
   await apply(...records())
   expect(await variables()).toMatchObject([{ value, mutability }])

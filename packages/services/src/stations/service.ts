@@ -1,6 +1,10 @@
 import { composeParts, type OpenParts, type Part, toPart } from '../pipeline/parts.js'
 import type { Service } from '../pipeline/service.js'
 import { actions } from './actions.js'
+import { availabilityPart } from './availability/part.js'
+import { configurationPart } from './configuration/part.js'
+import { ownHandlers, type VendorHandlers } from './data-transfer/handlers.js'
+import { dataTransferPart } from './data-transfer/part.js'
 import { knownValueNews } from './device-model.js'
 import { loadStations } from './load.js'
 import { connectionRecords } from './presence.js'
@@ -16,11 +20,19 @@ export const stationsPart: Part<StationsState> = {
   save: saveStations,
 }
 
-/** What stations say about themselves. See README.md. */
-export function createStationsService(): Service<OpenParts> {
+/**
+ * What stations say about themselves. See README.md.
+ * @param vendorHandlers for DataTransfer, beside Busbar's own
+ */
+export function createStationsService(vendorHandlers: VendorHandlers = {}): Service<OpenParts> {
   return {
     name: 'stations',
     topics: (names) => [names.lane('stations')],
-    ...composeParts([toPart(stationsPart)]),
+    ...composeParts([
+      toPart(stationsPart),
+      toPart(configurationPart),
+      toPart(availabilityPart),
+      toPart(dataTransferPart({ ...vendorHandlers, ...ownHandlers })),
+    ]),
   }
 }

@@ -21,6 +21,7 @@ export interface StationStateRow {
   vendor: string | null
   model: string | null
   serialNumber: string | null
+  chargeBoxSerialNumber: string | null
   firmwareVersion: string | null
   iccid: string | null
   imsi: string | null
@@ -99,8 +100,8 @@ export interface VariableRow {
   updatedAt: Date
 }
 
-/** What an answer says of one attribute; mutability is null where it does not say. */
-export type ValueRow = Omit<VariableRow, 'persistent' | 'constant' | 'characteristics'>
+/** What an answer says of one attribute. */
+export type ValueRow = Omit<VariableRow, 'mutability' | 'persistent' | 'constant' | 'characteristics'>
 
 /** Rows of a batch, as loaded and as changed since. Sets and maps of changes are what `save` writes. */
 export class StationsState {
@@ -224,9 +225,8 @@ export class StationsState {
     for (const row of rows) {
       const key = variableKey(row)
       const reported = this.changedVariables.get(key)
-      const mutability = row.mutability ?? (reported ?? this.changedValues.get(key))?.mutability ?? null
-      if (reported) this.changedVariables.set(key, { ...reported, ...row, mutability })
-      else this.changedValues.set(key, { ...row, mutability })
+      if (reported) this.changedVariables.set(key, { ...reported, ...row })
+      else this.changedValues.set(key, row)
     }
   }
 
@@ -266,6 +266,7 @@ function blankState(stationId: string): StationStateRow {
     vendor: null,
     model: null,
     serialNumber: null,
+    chargeBoxSerialNumber: null,
     firmwareVersion: null,
     iccid: null,
     imsi: null,

@@ -7,7 +7,8 @@ export const selectPolicies = sql(`
 
 export const selectStates = sql(`
   SELECT station_id AS "stationId", registration, onboarded, boot_count AS "bootCount", last_boot_at AS "lastBootAt",
-    boot_reason AS "bootReason", vendor, model, serial_number AS "serialNumber", firmware_version AS "firmwareVersion",
+    boot_reason AS "bootReason", vendor, model, serial_number AS "serialNumber",
+    charge_box_serial_number AS "chargeBoxSerialNumber", firmware_version AS "firmwareVersion",
     iccid, imsi, meter_type AS "meterType", meter_serial_number AS "meterSerialNumber", online,
     gateway_id AS "gatewayId", connection_id AS "connectionId", epoch, protocol, remote_address AS "remoteAddress",
     connected_at AS "connectedAt", disconnected_at AS "disconnectedAt", last_seen_at AS "lastSeenAt"
@@ -48,6 +49,7 @@ export const upsertStates = upsertInto(
     vendor: 'text',
     model: 'text',
     serialNumber: 'text',
+    chargeBoxSerialNumber: 'text',
     firmwareVersion: 'text',
     iccid: 'text',
     imsi: 'text',
@@ -127,21 +129,25 @@ const variableValue = {
   component: 'text',
   variable: 'text',
   value: 'text',
-  mutability: 'text',
   updatedAt: 'timestamptz',
 } as const
 
 export const upsertVariables = upsertInto(
   'variable',
-  { ...variableKey, ...variableValue, persistent: 'bool', constant: 'bool', characteristics: 'jsonb' },
+  {
+    ...variableKey,
+    ...variableValue,
+    mutability: 'text',
+    persistent: 'bool',
+    constant: 'bool',
+    characteristics: 'jsonb',
+  },
   Object.keys(variableKey) as (keyof typeof variableKey)[],
 )
 
-export const upsertValues = insertInto(
+export const upsertValues = upsertInto(
   'variable',
   { ...variableKey, ...variableValue },
-  `ON CONFLICT (station_id, component_key, component_instance, evse_number, connector_number, variable_key,
-     variable_instance, attribute_type)
-   DO UPDATE SET value = EXCLUDED.value, mutability = COALESCE(EXCLUDED.mutability, variable.mutability),
-     updated_at = EXCLUDED.updated_at`,
+  Object.keys(variableKey) as (keyof typeof variableKey)[],
+  ['value', 'updatedAt'],
 )

@@ -1,7 +1,12 @@
+import type { LogBatch, LogRecord } from '@busbar/backbone'
+import type { Database } from '@busbar/store'
+import { applyBatch } from '../pipeline/apply-batch.js'
+import type { CommandNews } from '../pipeline/command-news.js'
+import { serviceMetrics } from '../pipeline/metrics.js'
 import { decidePart } from '../pipeline/parts.js'
 import type { DecisionContext, InboundRecord } from '../pipeline/service.js'
-import { inboundRecord } from '../pipeline/testing.js'
-import { stationsPart } from './service.js'
+import { fakePorts, inboundRecord, logRecord } from '../pipeline/testing.js'
+import { createStationsService, stationsPart } from './service.js'
 import { type StationPolicy, type StationsRows, StationsState } from './state.js'
 
 export function stationPolicy(overrides: Partial<StationPolicy> = {}): StationPolicy {
@@ -34,4 +39,36 @@ export function connectionRecord(type: string, epoch: number, overrides: Partial
     headers: { gateway: 'gateway-1' },
     ...overrides,
   })
+}
+
+let offset = 0n
+
+/** Applies records as one batch to the real database; nothing else is real. */
+export async function applyRecords(
+  database: Database,
+  records: readonly LogRecord[],
+  service = createStationsService(),
+) {
+  const ports = { ...fakePorts(), database }
+  const sender = { service: 'stations', logId: 'test-log', topics: ports.backbone.topics }
+  ports.backbone.outbox.insert = () => []
+  const numbered = records.map((record) => ({ ...record, offset: offset++ }))
+  const batch: LogBatch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
+  return applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
+}
+
+/** What the commands service tells of a CALL to CP-1. */
+export function newsRecord(news: Partial<CommandNews> & { action: string }, protocol = 'ocpp1.6'): LogRecord {
+  const value: CommandNews = {
+    commandId: '00000000-0000-7000-8000-00000000000c',
+    callIndex: 0,
+    callCount: 1,
+    stage: 'accepted',
+    sent: {},
+    response: {},
+    requestedBy: 'key-1',
+    ...news,
+  }
+  const headers = { station: 'CP-1', type: 'command-news', action: news.action, protocol }
+  return logRecord({ value: Buffer.from(JSON.stringify(value)), headers })
 }

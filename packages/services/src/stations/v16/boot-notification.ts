@@ -14,8 +14,9 @@ export const bootNotification: Decide<v16.BootNotificationRequest, v16.BootNotif
       bootReason: null,
       vendor: textOrNull(request.chargePointVendor),
       model: textOrNull(request.chargePointModel),
-      // chargeBoxSerialNumber is the deprecated twin; some stations fill only that one.
+      // Some stations fill only the deprecated twin.
       serialNumber: textOrNull(request.chargePointSerialNumber) ?? textOrNull(request.chargeBoxSerialNumber),
+      chargeBoxSerialNumber: textOrNull(request.chargeBoxSerialNumber),
       firmwareVersion: textOrNull(request.firmwareVersion),
       iccid: textOrNull(request.iccid),
       imsi: textOrNull(request.imsi),

@@ -18,6 +18,7 @@ export const bootNotification: Decide<v201.BootNotificationRequest, v201.BootNot
       vendor: textOrNull(chargingStation?.vendorName),
       model: textOrNull(chargingStation?.model),
       serialNumber: textOrNull(chargingStation?.serialNumber),
+      chargeBoxSerialNumber: null,
       firmwareVersion: textOrNull(chargingStation?.firmwareVersion),
       iccid: textOrNull(chargingStation?.modem?.iccid),
       imsi: textOrNull(chargingStation?.modem?.imsi),
