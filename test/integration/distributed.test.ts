@@ -274,8 +274,8 @@ describe.skipIf(!hasServices())('two gateways, two workers, Kafka with 12 partit
     expect(await offsets()).toBeGreaterThan(before)
     frozen?.signal('SIGCONT')
     await until('the refused commit', async () => {
-      const metrics = await (await fetch(`http://127.0.0.1:${frozen?.port}/metrics`)).text()
-      return /busbar_consumer_conflicts_total\{service="transactions"\} [1-9]/.test(metrics)
+      const metrics = await frozen?.metrics()
+      return /busbar_consumer_conflicts_total\{service="transactions"\} [1-9]/.test(metrics ?? '')
     })
     life.abort()
     await Promise.all(charging)

@@ -1,5 +1,6 @@
 import type { Ledger } from '@busbar/simulator'
-import { type System, until } from './system.js'
+import { untilDrained } from './log-ends.js'
+import type { System } from './system.js'
 
 export interface LedgerReport {
   sessions: number
@@ -27,22 +28,13 @@ export async function checkLedgers(
     doubled: [],
     discarded: [],
   }
-  await until('the lanes are read to their end', () => isQuiet(system), 60_000)
+  await untilDrained(system)
   for (const { id, ledger } of stations) {
     await checkSessions(system, id, ledger, report)
     await checkMessages(system, id, ledger, report)
     for (const { action } of ledger.discarded) report.discarded.push(`${id} ${action}`)
   }
   return report
-}
-
-/** No offset moved for a second. */
-async function isQuiet(system: System): Promise<boolean> {
-  const read = async () =>
-    (await system.database.query<{ sum: string }>('SELECT sum(next)::text AS sum FROM consumer_offset')).rows[0]?.sum
-  const before = await read()
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
-  return before === (await read())
 }
 
 async function checkSessions(system: System, id: string, ledger: Ledger, report: LedgerReport): Promise<void> {

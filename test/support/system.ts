@@ -33,6 +33,8 @@ export function hasServices(): boolean {
 export class BusbarProcess {
   readonly name: string
   readonly port: number
+  /** Where its health and metrics are. */
+  readonly healthPort: number
   readonly child: ChildProcess
   readonly exited: Promise<number | null>
 
@@ -46,6 +48,7 @@ export class BusbarProcess {
   ) {
     this.name = name
     this.port = port
+    this.healthPort = Number(env.BUSBAR_HEALTH_PORT ?? env.BUSBAR_API_PORT)
     this.child = spawn(process.execPath, [...nodeArgs, binary, ...args], {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -58,6 +61,11 @@ export class BusbarProcess {
 
   signal(signal: NodeJS.Signals): void {
     this.child.kill(signal)
+  }
+
+  /** In Prometheus text format. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.healthPort}/metrics`)).text()
   }
 
   /** SIGTERM, and SIGKILL for one that does not go within 20 s. */

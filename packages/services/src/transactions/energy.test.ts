@@ -258,6 +258,18 @@ describe('held', () => {
     ).toContain('power-implausible')
   })
 
+  test('the start in kWh, all that follows in Wh', () => {
+    const readings: [number, string][] = [
+      [10, '10100'],
+      [50, '14000'],
+    ]
+    const from = (startWh: string) => energyOf({ [outlet]: readings }, { start: at(0, startWh), stop: at(60, '15000') })
+    expect(from('10').heldReasons).toEqual(['unit-mixed'])
+    // A new meter may well stand at 11 Wh, and reach 10 kWh before its first reading; a thousandfold it is not.
+    expect(from('11').heldReasons).toEqual([])
+    expect(from('0').heldReasons).toEqual([])
+  })
+
   test('start and stop in kWh, told by readings in Wh', () => {
     const energy = energyOf(
       {

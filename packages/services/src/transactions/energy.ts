@@ -1,4 +1,4 @@
-import { addDecimals, compareDecimals, type Decimal, roundDecimal, subtractDecimals } from '@busbar/ocpp'
+import { addDecimals, compareDecimals, type Decimal, roundDecimal, shiftDecimal, subtractDecimals } from '@busbar/ocpp'
 import {
   importInterval,
   importRegister,
@@ -21,6 +21,8 @@ export type HeldReason =
   | 'power-implausible'
   /** The readings during the transaction tell of more energy than its start and stop. */
   | 'registers-disagree'
+  /** It began in kWh and went on in Wh. */
+  | 'unit-mixed'
   /** meterStart or meterStop is negative: firmware's word for "no reading". */
   | 'meter-missing'
   /** Beyond what any session can hold. */
@@ -76,6 +78,7 @@ export function toEnergy(registers: Registers, limits: EnergyLimits): Energy {
     heldReasons.add('power-implausible')
   if (registers.start && series && compareDecimals(series.wh, addDecimals(measured.wh, slackWh)) > 0)
     heldReasons.add('registers-disagree')
+  if (start && series && isUnitMixed(start, measured, series)) heldReasons.add('unit-mixed')
   const isInRange =
     compareDecimals(measured.wh, maxWh) < 0 && compareDecimals(subtractDecimals(zero, measured.wh), maxWh) < 0
   if (!isInRange) heldReasons.add('energy-out-of-range')
@@ -163,6 +166,13 @@ function sumRegisters(registers: Register[], source: string, limits: EnergyLimit
 /** True when `begin` is 0 and `next` cannot have grown from it. Some meters do count from 0 for each session. */
 function isUnconfirmed(begin: RegisterReading, next: RegisterReading, limits: EnergyLimits): boolean {
   return compareDecimals(begin.wh, zero) === 0 && compareDecimals(next.wh, highestWh(begin, next, limits)) > 0
+}
+
+/** The readings begin a thousand times above the start and tell of less: the start was in kWh. A meter at 0 is neither. */
+function isUnitMixed(start: RegisterReading, measured: Measured, series: Measured): boolean {
+  if (compareDecimals(start.wh, zero) === 0) return false
+  const isThousandfold = compareDecimals(series.from.wh, shiftDecimal(start.wh, 3)) >= 0
+  return isThousandfold && compareDecimals(measured.wh, addDecimals(series.wh, slackWh)) > 0
 }
 
 /** Power x time, a tenth more, and 1 kWh. */

@@ -2,6 +2,7 @@ import { decideCall } from '../pipeline/actions.js'
 import type { Service } from '../pipeline/service.js'
 import { actions } from './actions.js'
 import { settleAnswered } from './answered.js'
+import { observeClocks } from './clock-skew.js'
 import type { EnergyLimits } from './energy.js'
 import { loadState } from './load.js'
 import { saveState } from './save.js'
@@ -27,5 +28,6 @@ export function createTransactionsService(limits: Partial<EnergyLimits> = {}): S
       return record.type === 'answered' ? settleAnswered(record, state) : {}
     },
     save: saveState,
+    after: async (batch, { metrics }) => observeClocks(batch, metrics),
   }
 }

@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises'
+import { type Answer, StationSocket, type StationSocketOptions, UpgradeRefused } from '@busbar/simulator'
+import { untilDrained } from '../support/log-ends.js'
+import type { System } from '../support/system.js'
+import { Random } from './random.js'
+
+export const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
+export const token = 'TOKEN-1'
+const proxy = '127.0.0.1'
+
+/** Of the system: tests come as many addresses, through a proxy that it trusts. */
+export const rigEnvironment = { BUSBAR_TRUSTED_PROXIES: proxy }
+
+/** What a row works with. */
+export class Rig {
+  readonly system: System
+  readonly random: Random
+  readonly #endsAt: number
+  readonly #booted = new Set<string>()
+
+  constructor(system: System, seed: number, minutes: number) {
+    this.system = system
+    this.random = new Random(seed)
+    this.#endsAt = Date.now() + minutes * 60_000
+  }
+
+  /** The row's time is up: it ends with what it did until now. */
+  get isOver(): boolean {
+    return Date.now() >= this.#endsAt
+  }
+
+  async registerStations(prefix: string, count: number): Promise<string[]> {
+    const ids = Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(4, '0')}`)
+    for (const id of ids) await this.system.api.registerStation(id, password)
+    return ids
+  }
+
+  /** Connects, and boots the first time. */
+  async connect(id: string, gateway = 0, rest: Partial<StationSocketOptions> = {}): Promise<StationSocket> {
+    const socket = await this.open(id, gateway, rest)
+    if (this.#booted.has(id)) return socket
+    const boot = { chargePointVendor: 'Busbar', chargePointModel: 'Fault rig' }
+    const { status } = result(await socket.call('BootNotification', boot))
+    if (status !== 'Accepted') throw new Error(`${id} was not accepted: ${String(status)}`)
+    this.#booted.add(id)
+    return socket
+  }
+
+  open(id: string, gateway = 0, rest: Partial<StationSocketOptions> = {}): Promise<StationSocket> {
+    const { urls } = this.system
+    const url = urls[gateway % urls.length] ?? ''
+    return StationSocket.open({ url, id, password, protocols: ['ocpp1.6'], ...rest })
+  }
+
+  /** @returns the HTTP status of an upgrade: 101 when it was let in, and closed again */
+  async statusOf(id: string, address: string, secret?: string): Promise<number> {
+    try {
+      const headers = { 'X-Forwarded-For': address }
+      const socket = await StationSocket.open({
+        url: this.system.urls[0] ?? '',
+        id,
+        protocols: ['ocpp1.6'],
+        headers,
+        ...(secret === undefined ? {} : { password: secret }),
+      })
+      socket.close()
+      return 101
+    } catch (cause) {
+      if (cause instanceof UpgradeRefused) return cause.status
+      throw cause
+    }
+  }
+
+  async query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {
+    return (await this.system.database.query<Row>(text, values)).rows
+  }
+
+  drained(timeoutMs?: number): Promise<void> {
+    return untilDrained(this.system, timeoutMs)
+  }
+
+  /** One text a process. */
+  metrics(of: 'gateways' | 'workers'): Promise<string[]> {
+    return Promise.all(this.system[of].map((process) => process.metrics()))
+  }
+
+  /** Of the gateways, in bytes. */
+  async memory(): Promise<number> {
+    const texts = await Promise.all(
+      this.system.gateways.map(({ child }) => readFile(`/proc/${child.pid}/status`, 'utf8')),
+    )
+    return texts.reduce((sum, text) => sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024, 0)
+  }
+}
+
+/** The payload of a CALLRESULT. @throws when it is a CALLERROR */
+export function result<Payload = Record<string, unknown>>(answer: Answer): Payload {
+  if (answer.kind === 'error') throw new Error(`CALLERROR ${answer.code}: ${answer.description}`)
+  return answer.payload as Payload
+}
+
+/** Does the work for all at once, at most so many at a time. */
+export async function inParallel<Item>(
+  items: Iterable<Item>,
+  width: number,
+  work: (item: Item) => Promise<unknown>,
+): Promise<void> {
+  const left = items[Symbol.iterator]()
+  const worker = async () => {
+    for (let next = left.next(); !next.done; next = left.next()) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+}
+
+export class Latencies {
+  readonly #milliseconds: number[] = []
+
+  async measure<Result>(work: Promise<Result>): Promise<Result> {
+    const startedAt = performance.now()
+    const done = await work
+    this.#milliseconds.push(performance.now() - startedAt)
+    return done
+  }
+
+  get count(): number {
+    return this.#milliseconds.length
+  }
+
+  /** @param share 0.99 for p99 */
+  at(share: number): number {
+    const sorted = this.#milliseconds.toSorted((left, right) => left - right)
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+  }
+}
+
+/** Stations that go about their day, to be measured while something else happens. */
+export class Neighbours {
+  readonly #sockets: StationSocket[]
+  /** Answers that were none. */
+  readonly troubles: string[] = []
+
+  private constructor(sockets: StationSocket[]) {
+    this.#sockets = sockets
+  }
+
+  static async open(rig: Rig, prefix: string, count: number): Promise<Neighbours> {
+    const ids = await rig.registerStations(prefix, count)
+    return new Neighbours(await Promise.all(ids.map((id, index) => rig.connect(id, index))))
+  }
+
+  /** Each asks for an authorization and brings a reading in turn, until the work is done. */
+  async during(work: Promise<unknown>, everyMs = 100): Promise<Latencies> {
+    const latencies = new Latencies()
+    let isDone = false
+    const ending = work.finally(() => {
+      isDone = true
+    })
+    const days = this.#sockets.map(async (socket, index) => {
+      for (let turn = index; !isDone; turn += 1) {
+        const { action, payload } = turn % 2 === 0 ? authorize() : reading()
+        const answer = await latencies.measure(socket.call(action, payload).catch((cause: Error) => cause))
+        if (answer instanceof Error || answer.kind === 'error') this.troubles.push(`${action}: ${String(answer)}`)
+        await new Promise((resolve) => setTimeout(resolve, everyMs))
+      }
+    })
+    await Promise.all([ending, ...days])
+    return latencies
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.close()
+  }
+}
+
+const authorize = () => ({ action: 'Authorize', payload: { idTag: token } })
+const reading = () => ({
+  action: 'MeterValues',
+  payload: {
+    connectorId: 1,
+    meterValue: [
+      { timestamp: new Date().toISOString(), sampledValue: [{ value: '16.0', measurand: 'Current.Import' }] },
+    ],
+  },
+})
