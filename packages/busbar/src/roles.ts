@@ -4,6 +4,7 @@ import {
   createCommandIntake,
   createCommandsService,
   createJournalService,
+  createReservationsService,
   createStationsService,
   createTransactionsService,
   replayDeadLetter,
@@ -24,7 +25,7 @@ export interface Running {
   stop(): Promise<void>
 }
 
-export const serviceNames = ['stations', 'transactions', 'commands', 'journal'] as const
+export const serviceNames = ['stations', 'transactions', 'reservations', 'commands', 'journal'] as const
 export type RunnableService = (typeof serviceNames)[number]
 
 /** Stations connect here. */
@@ -58,6 +59,7 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   const create = {
     stations: () => runService(createStationsService(), platform),
     transactions: () => runService(createTransactionsService(), platform),
+    reservations: () => runService(createReservationsService(), platform),
     commands: () => runService(createCommandsService(platform), platform),
     journal: () => runService(createJournalService(), platform),
   }

@@ -72,7 +72,7 @@ export const gatewayDefaults: GatewayConfig = {
   dev: false,
   allowProfile0: false,
   protocols: ['ocpp2.0.1', 'ocpp1.6'],
-  servedLanes: new Set<ServiceName>(['stations', 'transactions', 'commands']),
+  servedLanes: new Set<ServiceName>(['stations', 'transactions', 'reservations', 'commands']),
   trustedProxies: [],
   upgradesPerSecond: 2_000,
   upgradeBurst: 2_000,

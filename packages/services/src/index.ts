@@ -22,6 +22,7 @@ export type {
   Service,
   Verdict,
 } from './pipeline/service.js'
+export { createReservationsService } from './reservations/service.js'
 export { startLeaseWatch } from './stations/lease-watch.js'
 export { createStationsService } from './stations/service.js'
 export { createTransactionsService } from './transactions/service.js'

@@ -37,7 +37,6 @@ test('whatever is said of a reservation, in any order and however often, it ends
   fc.assert(
     fc.property(
       fc.uniqueArray(happening, { maxLength: 6, selector: (each) => each.receivedAt.getTime() }),
-      fc.context(),
       (records) => {
         const expected = outcome(records).standing
         fc.assert(

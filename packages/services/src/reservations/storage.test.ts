@@ -1,0 +1,140 @@
+import type { LogBatch } from '@busbar/backbone'
+import { createTestDatabase, type TestDatabase } from '@busbar/store'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { applyBatch } from '../pipeline/apply-batch.js'
+import { serviceMetrics } from '../pipeline/metrics.js'
+import { decidePart } from '../pipeline/parts.js'
+import type { InboundRecord } from '../pipeline/service.js'
+import { decisionContext, fakePorts, logRecord } from '../pipeline/testing.js'
+import { createReservationsService, reservationsPart } from './service.js'
+import { loadReservations, saveReservations } from './statements.js'
+import {
+  cancelNews,
+  commandId,
+  due,
+  eventsOf,
+  expiresAt,
+  later,
+  reserveNews,
+  started,
+  statusChanged,
+  transactionId,
+} from './testing.js'
+
+let db: TestDatabase
+beforeAll(async () => {
+  db = await createTestDatabase()
+})
+afterAll(() => db?.drop())
+beforeEach(async () => {
+  await query('TRUNCATE reservation, job, charging_transaction')
+})
+
+const query = (text: string) => db.database.query<Record<string, unknown>>({ text, values: [] })
+const rows = () => query('SELECT station_id, reservation_id, status, reason FROM reservation ORDER BY id')
+const jobs = () => query('SELECT kind, key, station_id, due_at FROM job')
+
+/** One turn of the pipeline as the service does it: what it reads, decides and commits. */
+async function batch(...records: InboundRecord[]): Promise<string[]> {
+  const state = await loadReservations(db.database, records)
+  const decisions = records.map((each) => decidePart(reservationsPart, each, state, decisionContext(each)))
+  await db.database.commit(saveReservations(state))
+  return eventsOf(decisions)
+}
+
+const reserved = [reserveNews('requested', { at: 0 }), reserveNews('accepted')] as const
+
+test('what is stored is read again as it was, in a later batch', async () => {
+  const sent = { parentIdTag: 'FLEET' }
+  await batch(reserveNews('requested', { at: 0, sent }), reserveNews('accepted', { sent }))
+  const state = await loadReservations(db.database, [statusChanged('Reserved')])
+
+  expect(state.find(commandId(1))).toEqual({
+    id: commandId(1),
+    stationId: 'CP-1',
+    reservationId: 7,
+    connector: 1,
+    idTag: 'DRIVER',
+    parentIdTag: 'FLEET',
+    expiresAt,
+    answer: 'accepted',
+    evidence: {},
+    requestedBy: 'key-1',
+    requestedAt: later(0),
+    status: 'active',
+    reason: null,
+    transactionId: null,
+    flags: [],
+    endedAt: null,
+  })
+})
+
+test('a transaction finds the reservation it names in a later batch, an ended one too', async () => {
+  await batch(...reserved)
+  await batch(due())
+  expect(await batch(started({ reservationId: 7 }, { at: 700 }))).toEqual(['reservation.used'])
+  expect(await batch(started({ reservationId: 7 }, { at: 700 }))).toEqual([])
+  expect(await rows()).toMatchObject([{ status: 'used' }])
+})
+
+test('F30: the job of a reservation is in Postgres until it ended; run by two at once it expires once', async () => {
+  const events: string[] = []
+  const ports = { ...fakePorts(), database: db.database }
+  ports.backbone.outbox.insert = (outgoing) => {
+    events.push(...outgoing.map(({ value }) => JSON.parse(String(value)).type))
+    return []
+  }
+  const apply = (at: number, ...records: InboundRecord[]) => {
+    const toRecord = ({ type, stationId, receivedAt, action, payload }: InboundRecord, index: number) =>
+      logRecord({
+        key: stationId,
+        offset: BigInt(index),
+        value: Buffer.from(JSON.stringify(payload)),
+        headers: { type, station: stationId, receivedAt: receivedAt.toISOString(), action },
+      })
+    const records16: LogBatch = { records: records.map(toRecord), advance: { text: 'SELECT 1', values: [] } }
+    const sender = { service: 'reservations', logId: 'test-log', topics: ports.backbone.topics }
+    const tools = { ports: { ...ports, clock: () => later(at) }, sender, metrics: serviceMetrics(ports.metrics) }
+    return applyBatch(records16, createReservationsService(), tools)
+  }
+
+  await apply(1, ...reserved)
+  expect(await jobs()).toEqual([
+    { kind: 'reservation-expiry', key: commandId(1), station_id: 'CP-1', due_at: expiresAt },
+  ])
+  // Nobody ran it for a day; then the sweep hands it out, and again before the first has run.
+  await apply(86_400, due(), due())
+  await apply(86_431, due())
+  expect(await jobs()).toEqual([])
+  expect(await rows()).toMatchObject([{ status: 'expired' }])
+  expect(events.filter((type) => type === 'busbar.reservation.expired.v1')).toHaveLength(1)
+})
+
+test('a reservation whose transaction was told before it is used, not expired', async () => {
+  await query(`INSERT INTO charging_transaction (id, station_id, protocol, natural_key, reservation_id, status, created_at, updated_at)
+    SELECT '${transactionId}', station, 'ocpp1.6', station, 7, 'active', '${later(60).toISOString()}', now()
+    FROM unnest('{CP-1}'::text[]) AS s(station)`)
+  await batch(...reserved)
+  expect(await batch(due())).toEqual(['reservation.used'])
+  expect(await query('SELECT transaction_id FROM reservation')).toEqual([{ transaction_id: transactionId }])
+})
+
+test('T13: ten thousand tries of another station at ids that are not its own change nothing', async () => {
+  const ids = Array.from({ length: 2_000 }, (_, index) => index)
+  await batch(
+    ...ids.flatMap((id) => [reserveNews('requested', { command: id + 1, at: 0, sent: { reservationId: id } })]),
+    ...ids.map((id) => reserveNews('accepted', { command: id + 1, sent: { reservationId: id } })),
+  )
+  const before = await query('SELECT * FROM reservation ORDER BY id')
+  const thief = { station: 'THIEF', at: 100 }
+  const tries = ids.flatMap((reservationId) => [
+    started({ reservationId }, thief),
+    started({}, thief),
+    cancelNews('accepted', { ...thief, sent: { reservationId } }),
+    statusChanged('Faulted', 0, thief),
+    statusChanged('Unavailable', 1, thief),
+  ])
+  expect(await batch(...tries)).toEqual([])
+  expect(tries).toHaveLength(10_000)
+  expect(await query('SELECT * FROM reservation ORDER BY id')).toEqual(before)
+})
