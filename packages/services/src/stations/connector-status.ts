@@ -1,6 +1,6 @@
 import { parseTimestamp, toDialect } from '@busbar/ocpp'
-import { isStorableNumber } from '../pipeline/numbers.js'
 import type { DecisionContext, EventDraft } from '../pipeline/service.js'
+import { isStorableNumber } from './numbers.js'
 import type { ConnectorRow, StationsState } from './state.js'
 
 /** A connector in our own model: EVSE 0, connector 0 is the station; connector 0 of another EVSE that EVSE as a whole. */
