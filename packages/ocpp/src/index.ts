@@ -32,7 +32,7 @@ export {
   readTransactionEvent201,
   type TransactionEventReading,
 } from './readers/transaction-event-201.js'
-export { mapSecrets, redact, redactFrame } from './secrets.js'
+export { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
 export { truncateLimit } from './smart-charging/limit.js'
 export { type ChargingProfile16, isClearedBy, isReplacedBy, type PlacedProfile } from './smart-charging/profile.js'
 export { formatTimestamp, parseTimestamp, type ReadTimestamp } from './timestamp.js'

@@ -4,6 +4,8 @@ import { mapSecrets, redact, redactFrame } from './secrets.js'
 const seal = (value: string) => `sealed:v1:${Buffer.from(value).toString('base64url')}`
 const open = (value: string) => Buffer.from(value.slice('sealed:v1:'.length), 'base64url').toString()
 
+const uuid = '00000000-0000-7000-8000-000000000001'
+
 describe('what is masked', () => {
   test.each([
     ['AuthorizationKey', true],
@@ -65,6 +67,21 @@ describe('what is masked', () => {
       location: 'ftp://***@files.example/logs?a=b@c',
     })
     expect(mask('https://files.example/a@b')).toEqual({ location: 'https://files.example/a@b' })
+  })
+
+  test.each([
+    [
+      'https://us:er@s3.example/a?X-Amz-Date=1&X-Amz-Signature=hunter2',
+      'https://***@s3.example/a?X-Amz-Date=1&X-Amz-Signature=***',
+    ],
+    ['https://blob.example/a?sp=r&sig=hunter%2B2#f', 'https://blob.example/a?sp=r&sig=***#f'],
+    [`http://a.example/files/uploads/${uuid}/hunter2`, `http://a.example/files/uploads/${uuid}/***`],
+    [`/files/firmware/${uuid}/17.hunter2/fw.bin`, `/files/firmware/${uuid}/***/fw.bin`],
+  ])('credentials wherever they stand in a URL: %s', (location, masked) => {
+    expect(redact('ocpp1.6', 'UpdateFirmware', 'request', { location })).toEqual({ location: masked })
+    const sealed = mapSecrets('ocpp1.6', 'UpdateFirmware', 'request', { location }, seal)
+    expect(JSON.stringify(sealed)).not.toContain('hunter')
+    expect(mapSecrets('ocpp1.6', 'UpdateFirmware', 'request', sealed, open)).toEqual({ location })
   })
 
   test('a key code, and no other type of token', () => {
@@ -130,6 +147,8 @@ describe('frames', () => {
     '[2,"a","ChangeConfiguration",{,"value":"hun\\"hunter2"}]',
     '[2,"a","GetLog",{"log":{"remoteLocation":"ftp://u:hunter2@files.example/',
     '[2,"a","FooBar",{"password":"hunter2"}]',
+    `[2,"a","GetDiagnostics",{"location":"http://a.example/files/uploads/${uuid}/hunter2`,
+    `[2,"a","GetDiagnostics",{"location":"http:\\/\\/a.example\\/files\\/uploads\\/${uuid}\\/hunter2"`,
     '{"idToken":"hunter2"}',
     '[2,"a","SetNetworkProfile",[{"apnPassword":"hunter2"}]]',
     '[3,"a",{"configurationKey":[{"key":"AuthorizationKey","value":"hunter2"}]',

@@ -8,7 +8,7 @@ import { isObject, type MessageType, type Payload, type Protocol } from './proto
 //   list[].value  list[variable.name=VpnKey].value  in every item, in those that match; also in one object
 //   [key=AuthorizationKey].value                    only if the payload itself matches
 //   response:...                                    in the response, without it in the request
-//   ...@userinfo                                    only the credentials of a URL
+//   ...@url                                         only the credentials of a URL: of the user, in the query, in ours
 //   ...@integer                                     a number, which becomes one again when its text is digits
 //
 // Names are compared without case, because stations do not keep it; * stands for any text.
@@ -124,15 +124,30 @@ function mapAt(value: unknown, steps: readonly Step[], index: number, map: (valu
   return after === before ? value : { ...value, [step.field]: after }
 }
 
-const urlWithCredentials = /^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)@/i
+/** Each with the credentials as its second group: before the host, as a signature in the query, in a path of ours. */
+const urlCredentials: readonly RegExp[] = [
+  /^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)(?=@)/i,
+  /([?&](?:[^=&#]*(?:signature|token|password|secret|credential)|sig|key)=)([^&#]+)/gi,
+  /(\/files\/[a-z]+\/[0-9a-f-]{36}\/)([^/?#]+)/,
+]
+
+/** A URL, or the path of one, with its credentials masked. */
+export function redactUrl(url: string): string {
+  return mapUrl(url, () => mask)
+}
+
+function mapUrl(url: string, map: (value: string) => string): string {
+  return urlCredentials.reduce(
+    (mapped, expression) => mapped.replace(expression, (_, before: string, secret: string) => before + map(secret)),
+    url,
+  )
+}
 
 function mapPart(value: unknown, part: string, map: (value: string) => string): unknown {
   // Some stations report their configuration as numbers, passwords included.
   if (typeof value !== 'string' && typeof value !== 'number') return value
   const text = String(value)
-  if (part === 'userinfo') {
-    return text.replace(urlWithCredentials, (_, scheme: string, userInfo: string) => `${scheme}${map(userInfo)}@`)
-  }
+  if (part === 'url') return mapUrl(text, map)
   const mapped = map(text)
   return part === 'integer' && /^\d+$/.test(mapped) ? Number(mapped) : mapped
 }
@@ -140,7 +155,9 @@ function mapPart(value: unknown, part: string, map: (value: string) => string): 
 /** Masks by field name alone; of an unknown action every field that is a secret in some action. */
 function redactText(text: string, action: string | undefined): string {
   const fields = [...secretFields(action)].join('|')
-  const withoutCredentials = text.replace(/(:\\?\/\\?\/)[^/?#\s"]*@/g, `$1${mask}@`)
+  const withoutCredentials = text
+    .replace(/(:\\?\/\\?\/)[^/?#\s"]*@/g, `$1${mask}@`)
+    .replace(/(\/files\\?\/[a-z]+\\?\/[0-9a-f-]{36}\\?\/)[^/?#\s"\\]+/g, `$1${mask}`)
   if (fields === '') return withoutCredentials
   // The value may lack its closing quote, so it ends at the end of the text at the latest.
   const field = new RegExp(`("(?:${fields})"\\s*:\\s*)(?:"(?:[^"\\\\]|\\\\.)*"?|\\d+)`, 'g')
@@ -152,7 +169,7 @@ function* secretFields(action: string | undefined): Iterable<string> {
     const rows = action === undefined ? actionTable[protocol] : [findAction(protocol, action)]
     for (const path of rows.flatMap((row) => row?.secretPaths ?? [])) {
       const { part, lastField } = toSecretPath(path)
-      if (part !== 'userinfo') yield lastField
+      if (part !== 'url') yield lastField
     }
   }
 }

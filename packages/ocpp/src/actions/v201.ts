@@ -78,7 +78,7 @@ export const actions201: readonly ActionRow[] = [
   fromCsms('GetDisplayMessages'),
   fromCsms('GetInstalledCertificateIds'),
   fromCsms('GetLocalListVersion'),
-  fromCsms('GetLog', { secretPaths: ['log.remoteLocation@userinfo'] }),
+  fromCsms('GetLog', { secretPaths: ['log.remoteLocation@url'] }),
   fromCsms('GetMonitoringReport'),
   fromCsms('GetReport'),
   fromCsms('GetTransactionStatus'),
@@ -87,7 +87,7 @@ export const actions201: readonly ActionRow[] = [
     bookkeepers: ['stations'],
   }),
   fromCsms('InstallCertificate'),
-  fromCsms('PublishFirmware', { secretPaths: ['location@userinfo'] }),
+  fromCsms('PublishFirmware', { secretPaths: ['location@url'] }),
   fromCsms('RequestStartTransaction', { secretPaths: [keyCode('idToken'), keyCode('groupIdToken')] }),
   fromCsms('RequestStopTransaction'),
   fromCsms('ReserveNow', { secretPaths: [keyCode('idToken'), keyCode('groupIdToken')] }),
@@ -107,7 +107,7 @@ export const actions201: readonly ActionRow[] = [
     secretPaths: [
       'connectionData.apn.apnPassword',
       'connectionData.apn.simPin@integer',
-      'connectionData.ocppCsmsUrl@userinfo',
+      'connectionData.ocppCsmsUrl@url',
       'connectionData.vpn.password',
       'connectionData.vpn.key',
       // 2.1 only: the password of the station itself.
@@ -122,7 +122,7 @@ export const actions201: readonly ActionRow[] = [
   fromCsms('TriggerMessage'),
   fromCsms('UnlockConnector', { timeoutMs: slowTimeoutMs }),
   fromCsms('UnpublishFirmware'),
-  fromCsms('UpdateFirmware', { secretPaths: ['firmware.location@userinfo'] }),
+  fromCsms('UpdateFirmware', { secretPaths: ['firmware.location@url'] }),
 ]
 
 /** Reasons of an Updated event that says no more than what was metered (2.0.1 part 2 §3 TriggerReasonEnumType). */

@@ -43,6 +43,9 @@ export type CommandStatus =
 /** Whether what the station promised with its answer has come, where a command promises something. */
 export type FollowUp = 'none' | 'open' | 'complete' | 'incomplete' | 'failed'
 
+/** What a follow-up comes to. */
+export type Conclusion = Exclude<FollowUp, 'none' | 'open'>
+
 export interface CommandError {
   code: string
   description: string

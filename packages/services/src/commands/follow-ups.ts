@@ -7,9 +7,12 @@ export interface FollowUpRule {
 
 const report: FollowUpRule = { timeoutSeconds: 600 }
 
-/** Commands whose answer only announces what comes later, told apart by the requestId of the CALL. */
+/** Firmware waits for the hour it was asked for, and a file for the uplink of a mobile network. */
+const transfer: FollowUpRule = { timeoutSeconds: 86_400 }
+
+/** Commands whose answer only announces what comes later. */
 const followUps: Readonly<Record<Dialect, Readonly<Record<string, FollowUpRule>>>> = {
-  'ocpp1.6': {},
+  'ocpp1.6': { GetDiagnostics: transfer, GetLog: transfer, SignedUpdateFirmware: transfer, UpdateFirmware: transfer },
   'ocpp2.0.1': { GetBaseReport: report, GetReport: report },
 }
 

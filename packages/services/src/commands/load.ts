@@ -80,9 +80,10 @@ export async function loadState(
 const stationsOf = (each: readonly { stationId: string }[]) => [...new Set(each.map(({ stationId }) => stationId))]
 
 const uuid = /^[0-9a-f-]{36}$/
+const namesCommand = ['outcome', 'follow-up']
 
 function commandIdOf({ type, payload }: InboundRecord): string | null {
-  const id = type === 'outcome' ? payload.commandId : type === 'due' ? payload.key : null
+  const id = type === 'due' ? payload.key : namesCommand.includes(type) ? payload.commandId : null
   if (typeof id !== 'string') return null
   // A CALL's key goes on behind the command's id.
   const [commandId = ''] = id.split('/')

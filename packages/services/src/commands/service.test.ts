@@ -253,6 +253,41 @@ test('a report that does not come makes the command incomplete', async () => {
   expect(await world.command(id)).toMatchObject({ status: 'accepted', follow_up: 'incomplete' })
 })
 
+test.each([
+  ['complete', 'complete'],
+  ['failed', 'failed'],
+  ['incomplete', 'incomplete'],
+  ['made-up', 'open'],
+])('a transfer that came to %s leaves its command %s', async (said, followUp) => {
+  const { id, records } = await world.send({
+    protocol: 'ocpp1.6',
+    action: 'UpdateFirmware',
+    payload: { location: 'https://files.example/fw.bin', retrieveDate: '2026-03-01T10:00:00Z' },
+  })
+  await world.apply(records)
+  await world.apply([world.outcome(id, { outcome: 'result', payload: {} })])
+  expect(await world.command(id)).toMatchObject({ status: 'accepted', follow_up: 'open' })
+
+  await world.apply([world.transfer(id, said)])
+  expect(await world.command(id)).toMatchObject({ status: 'accepted', follow_up: followUp })
+})
+
+test('a transfer that succeeded before its command was answered leaves it complete, and nothing undoes it', async () => {
+  const { id, records } = await world.send({
+    protocol: 'ocpp1.6',
+    action: 'GetDiagnostics',
+    payload: { location: 'ftp://a/b' },
+  })
+  await world.apply(records)
+  await world.apply([
+    world.transfer(id, 'complete'),
+    world.outcome(id, { outcome: 'result', payload: { fileName: 'x' } }),
+  ])
+  await world.apply([world.transfer(id, 'failed')])
+
+  expect(await world.command(id)).toMatchObject({ status: 'accepted', follow_up: 'complete' })
+})
+
 test('what a dead gateway held is unknown; what the station was sent since it came back is not', async () => {
   const before = await world.send()
   await world.apply(before.records)

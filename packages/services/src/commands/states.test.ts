@@ -4,7 +4,7 @@ import { type Command, isComplete, type OutcomeKind } from './command.js'
 import {
   type CallOutcome,
   callOfRequest,
-  completeFollowUp,
+  concludeFollowUp,
   fallDue,
   giveUp,
   missFollowUps,
@@ -127,10 +127,10 @@ test('a report is open until it came, complete even when it came before the answ
   expect(open.followUp).toBe('open')
   expect(callOfRequest(open, 4)).toBe(0)
   expect(callOfRequest(open, 5)).toBe(-1)
-  expect(completeFollowUp(open, 0).followUp).toBe('complete')
+  expect(concludeFollowUp(open, 0, 'complete').followUp).toBe('complete')
   expect(missFollowUps(open).followUp).toBe('incomplete')
-  expect(completeFollowUp(missFollowUps(open), 0).followUp).toBe('complete')
-  expect(settle(completeFollowUp(command, 0), accepted(), now).command.followUp).toBe('complete')
+  expect(concludeFollowUp(missFollowUps(open), 0, 'complete').followUp).toBe('complete')
+  expect(settle(concludeFollowUp(command, 0, 'complete'), accepted(), now).command.followUp).toBe('complete')
   expect(settle(command, rejected(), now).command.followUp).toBe('none')
 })
 
@@ -144,8 +144,8 @@ test('a report in parts is complete when each accepted part has come', () => {
   const payloads = [1, 2].map((requestId) => ({ requestId }))
   const command = dispatched({ action: 'GetReport', calls: payloads.map((payload) => call({ payload })) })
   const half = settle(settle(command, accepted(), now).command, accepted({ callIndex: 1 }), now).command
-  expect(completeFollowUp(half, 0).followUp).toBe('open')
-  expect(completeFollowUp(completeFollowUp(half, 0), 1).followUp).toBe('complete')
+  expect(concludeFollowUp(half, 0, 'complete').followUp).toBe('open')
+  expect(concludeFollowUp(concludeFollowUp(half, 0, 'complete'), 1, 'complete').followUp).toBe('complete')
 })
 
 type Happening =
@@ -187,7 +187,7 @@ function happen(command: Command, event: Happening, payloads: object[], at: Date
     case 'lost':
       return still(giveUp(command, at))
     case 'report':
-      return still(completeFollowUp(command, event.callIndex))
+      return still(concludeFollowUp(command, event.callIndex, 'complete'))
     case 'wait':
       return still(command)
   }

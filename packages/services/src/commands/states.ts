@@ -5,6 +5,7 @@ import {
   type Command,
   type CommandError,
   type CommandStatus,
+  type Conclusion,
   type FollowUp,
   isComplete,
   type OutcomeKind,
@@ -183,9 +184,10 @@ export function callOfRequest(command: Command, requestId: number): number {
   return command.calls.findIndex((_, index) => payloadOf(command, index).requestId === requestId)
 }
 
-/** What a CALL asked for has come whole. */
-export function completeFollowUp(command: Command, callIndex: number): Command {
-  return withFollowUp(withCall(command, callIndex, { followUp: 'complete' }))
+/** What a CALL asked for has come whole, or will not. What came whole is not lost again. */
+export function concludeFollowUp(command: Command, callIndex: number, followUp: Conclusion): Command {
+  if (command.calls[callIndex]?.followUp === 'complete') return command
+  return withFollowUp(withCall(command, callIndex, { followUp }))
 }
 
 /** What has not come by now is not expected any more; should it come, it completes the command still. */
@@ -199,7 +201,7 @@ export function missFollowUps(command: Command): Command {
 function withFollowUp(command: Command): Command {
   const states = command.calls.flatMap((call) => call.followUp ?? [])
   const followUp: FollowUp =
-    (['open', 'incomplete', 'complete'] as const).find((state) => states.includes(state)) ?? 'none'
+    (['open', 'failed', 'incomplete', 'complete'] as const).find((state) => states.includes(state)) ?? 'none'
   return { ...command, followUp }
 }
 

@@ -1,9 +1,9 @@
 import { mergeDecisions } from '../pipeline/parts.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
-import type { Command } from './command.js'
+import type { Command, Conclusion } from './command.js'
 import { jobKinds, toEffects, toJob } from './effects.js'
 import type { CommandsState } from './state.js'
-import { callOfRequest, completeFollowUp, fallDue, giveUp, missFollowUps, plusSeconds, verdictDueAt } from './states.js'
+import { callOfRequest, concludeFollowUp, fallDue, giveUp, missFollowUps, plusSeconds, verdictDueAt } from './states.js'
 
 /** A job's time has come. One that came too early, or whose command has moved on, is put where it belongs. */
 export function takeDue(record: InboundRecord, state: CommandsState, context: DecisionContext): Decision {
@@ -69,9 +69,17 @@ export function takeGatewayLost(record: InboundRecord, state: CommandsState, con
   return mergeDecisions(lost.map((command) => change(command, giveUp(command, context.now, error), state, context)))
 }
 
-/** The station has sent all that a CALL asked for: {type: 'report', requestId, complete}. */
+/**
+ * What a CALL asked for has come, or will not: {type: 'report', requestId, complete}, or, by the command,
+ * {type: 'transfer', commandId, followUp}.
+ */
 export function takeFollowUp(record: InboundRecord, state: CommandsState, context: DecisionContext): Decision {
-  const { requestId, complete } = record.payload
+  const { type, requestId, complete, commandId, followUp } = record.payload
+  if (type === 'transfer') {
+    const command = state.find(String(commandId))
+    if (command?.stationId !== record.stationId || !isConclusion(followUp)) return {}
+    return change(command, concludeFollowUp(command, 0, followUp), state, context)
+  }
   if (typeof requestId !== 'number' || complete !== true) return {}
   // The newest: a counter that started again, or a caller, may have used the number before.
   const command = state
@@ -79,7 +87,11 @@ export function takeFollowUp(record: InboundRecord, state: CommandsState, contex
     .filter((each) => callOfRequest(each, requestId) !== -1)
     .sort((left, right) => right.createdAt.getTime() - left.createdAt.getTime())[0]
   if (!command) return {}
-  return change(command, completeFollowUp(command, callOfRequest(command, requestId)), state, context)
+  return change(command, concludeFollowUp(command, callOfRequest(command, requestId), 'complete'), state, context)
+}
+
+function isConclusion(value: unknown): value is Conclusion {
+  return value === 'complete' || value === 'failed' || value === 'incomplete'
 }
 
 function change(

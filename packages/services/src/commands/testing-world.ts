@@ -75,6 +75,7 @@ export function commandsWorld(database: Database) {
       lane('outcome', { commandId, callIndex, at: world.now.toISOString(), late: false, ...value }, { epoch: '7' }),
     due: (kind: string, key: string) => lane('due', { kind, key }, { kind, key }),
     followUp: (requestId: number) => lane('follow-up', { type: 'report', requestId, complete: true }),
+    transfer: (id: string, followUp: string) => lane('follow-up', { type: 'transfer', commandId: id, followUp }),
     superseded: () => lane('superseded', {}, { epoch: '8' }),
     passwordUsed: () => lane('password-used', {}),
     gatewayLost: (epoch: number) => lane('gateway-lost', { connectionId: 'c-1' }, { epoch: String(epoch) }),

@@ -1,5 +1,6 @@
 import { composeParts, type OpenParts, type Part, toPart } from '../pipeline/parts.js'
 import type { Service } from '../pipeline/service.js'
+import { transfersPart } from '../transfers/part.js'
 import { actions } from './actions.js'
 import { availabilityPart } from './availability/part.js'
 import { configurationPart } from './configuration/part.js'
@@ -32,6 +33,7 @@ export function createStationsService(vendorHandlers: VendorHandlers = {}): Serv
       toPart(stationsPart),
       toPart(configurationPart),
       toPart(availabilityPart),
+      toPart(transfersPart),
       toPart(dataTransferPart({ ...vendorHandlers, ...ownHandlers })),
     ]),
   }
