@@ -34,6 +34,14 @@ export {
   type TransactionEventReading,
 } from './readers/transaction-event-201.js'
 export { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
+export {
+  type CompositePeriod,
+  type CompositeRequest,
+  connectorSchedule,
+  type RateUnit,
+  type ScheduledTransaction,
+  stationSchedule,
+} from './smart-charging/composite-schedule.js'
 export { truncateLimit } from './smart-charging/limit.js'
 export { type ChargingProfile16, isClearedBy, isReplacedBy, type PlacedProfile } from './smart-charging/profile.js'
 export { findSwitchFault, type StationSwitch, stationSwitches } from './switches.js'
