@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { allServices, hasServices, type System, startDistributed, startEmbedded, until } from '../support/system.js'
 import { StrictStation } from './strict-station.js'
@@ -22,8 +23,23 @@ export interface Lab {
 /** A case drives a fresh station; operator steps go through the public API. */
 export type Case = (lab: Lab) => Promise<void>
 
-/** Runs the cases of a protocol against the running system, embedded and, where the services are, distributed. */
-export function runCatalogue(protocol: 'ocpp1.6' | 'ocpp2.0.1', cases: Record<string, Case>): void {
+/** After the last step nothing more may come for so long. */
+const silenceMs = 1_000
+
+const protocol = 'ocpp2.0.1'
+
+/** @throws Refused */
+export function connect(system: System, id: string, password: string, rest: { username?: string } = {}) {
+  return StrictStation.connect({ url: system.urls[0] ?? '', id, protocol, password, ...rest })
+}
+
+export async function reconnect(lab: Lab, password: string): Promise<void> {
+  await lab.station.leaves()
+  lab.station = await connect(lab.system, lab.station.id, password)
+}
+
+/** Runs the cases of OCPP 2.0.1 against the running system, embedded and, where the services are, distributed. */
+export function runCatalogue(cases: Record<string, Case>): void {
   const setUps = [
     { name: 'embedded', start: () => startEmbedded() },
     ...(hasServices()
@@ -43,10 +59,14 @@ export function runCatalogue(protocol: 'ocpp1.6' | 'ocpp2.0.1', cases: Record<st
     test.each(Object.entries(cases))('%s', async (_title, play) => {
       const id = `CASE-${randomUUID().slice(0, 8)}`
       await system.api.registerStation(id, password)
-      const station = await StrictStation.connect(system, protocol, id, password)
-      const lab = { system, station }
-      await play(lab)
-      await lab.station.isDone()
+      const lab: Lab = { system, station: await connect(system, id, password) }
+      try {
+        await play(lab)
+        await sleep(silenceMs)
+        expect(lab.station.problems).toEqual([])
+      } finally {
+        await lab.station.leaves()
+      }
     })
   })
 }

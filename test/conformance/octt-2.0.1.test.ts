@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { UpgradeRefused } from '@busbar/simulator'
 import { expect } from 'vitest'
 import { until } from '../support/system.js'
-import { type Lab, operator, password, runCatalogue, tokens, transactionOf } from './catalogue.js'
-import { StrictStation } from './strict-station.js'
+import { connect, type Lab, operator, password, reconnect, runCatalogue, tokens, transactionOf } from './catalogue.js'
+import { Refused, type StrictStation } from './strict-station.js'
 
 interface WithTokenInfo {
   idTokenInfo?: { status: string }
@@ -80,11 +79,10 @@ async function charges(station: StrictStation) {
   return transaction
 }
 
-async function upgradeStatus(lab: Lab, credentials: { username?: string; password: string }): Promise<number> {
-  const refused = await StrictStation.connect(lab.system, 'ocpp2.0.1', lab.station.id, credentials.password, {
-    ...(credentials.username ? { username: credentials.username } : {}),
-  }).catch((cause: unknown) => cause)
-  if (!(refused instanceof UpgradeRefused)) throw new Error('The upgrade was not refused')
+async function upgradeStatus(lab: Lab, credentials: { username?: string; password: string }) {
+  const { password, ...rest } = credentials
+  const refused = await connect(lab.system, lab.station.id, password, rest).catch((cause: unknown) => cause)
+  if (!(refused instanceof Refused)) throw new Error('The upgrade was not refused')
   return refused.status
 }
 
@@ -93,7 +91,7 @@ const authorizeRemoteStart = { component: { name: 'AuthCtrlr' }, variable: { nam
 const basicAuthPassword = { component: { name: 'SecurityCtrlr' }, variable: { name: 'BasicAuthPassword' } }
 const newPassword = 'beef0000beef0000beef0000beef0000beef0000'
 
-runCatalogue('ocpp2.0.1', {
+runCatalogue({
   'TC_A_01_CSMS Basic authentication with correct credentials': ({ station }) => boots(station),
   'TC_A_02_CSMS user name differs from the station id': async (lab) => {
     expect(await upgradeStatus(lab, { username: `${lab.station.id}-other`, password })).toBe(401)
@@ -111,7 +109,7 @@ runCatalogue('ocpp2.0.1', {
     )
     expect(asked.setVariableData).toMatchObject([{ attributeValue: newPassword }])
     expect(await upgradeStatus(lab, { password })).toBe(401)
-    lab.station = await lab.station.reconnects(lab.system, newPassword)
+    await reconnect(lab, newPassword)
     await boots(lab.station)
   },
   'TC_A_10_CSMS password change rejected': async (lab) => {
@@ -123,7 +121,7 @@ runCatalogue('ocpp2.0.1', {
       { setVariableResult: [{ ...basicAuthPassword, attributeStatus: 'Rejected' }] },
       'rejected',
     )
-    lab.station = await lab.station.reconnects(lab.system, password)
+    await reconnect(lab, password)
     await boots(lab.station)
   },
   'TC_B_01_CSMS cold boot accepted': ({ station }) => boots(station),
@@ -275,7 +273,7 @@ runCatalogue('ocpp2.0.1', {
   'TC_E_31_CSMS ended transaction whose events come late': async (lab) => {
     await boots(lab.station)
     const transaction = await charges(lab.station)
-    lab.station = await lab.station.reconnects(lab.system, password)
+    await reconnect(lab, password)
     const late = transactionOn(lab.station)
     const tells = (type: 'Updated' | 'Ended', trigger: string, seqNo: number, chargingState: string) =>
       late.tells(type, trigger, {

@@ -26,3 +26,47 @@ export function mustFitSchema(protocol: string, action: string, type: 'Request' 
   compiled.set(key, validate)
   if (!validate(payload)) throw new Error(`${key}: ${ajv.errorsText(validate.errors)} in ${JSON.stringify(payload)}`)
 }
+
+export type BusbarFrame =
+  | { kind: 'call'; messageId: string; action: string; payload: object }
+  | { kind: 'result'; messageId: string; payload: object }
+  | { kind: 'error'; messageId: string; code: string }
+
+const messageId = { type: 'string', minLength: 1, maxLength: 36 }
+const tuple = (...items: object[]) => ({ type: 'array', items, minItems: items.length, maxItems: items.length })
+const errorCodes: Record<string, string[]> = {
+  'ocpp1.6': ['FormationViolation', 'OccurenceConstraintViolation'],
+  'ocpp2.0.1': ['FormatViolation', 'OccurrenceConstraintViolation', 'MessageTypeNotSupported', 'RpcFrameworkError'],
+}
+const envelopes = Object.fromEntries(
+  Object.entries(errorCodes).map(([protocol, own]) => {
+    const code = {
+      enum: [
+        ...['NotImplemented', 'NotSupported', 'InternalError', 'ProtocolError', 'SecurityError', 'GenericError'],
+        ...['PropertyConstraintViolation', 'TypeConstraintViolation'],
+        ...own,
+      ],
+    }
+    return [
+      protocol,
+      {
+        2: ajv.compile(tuple({ const: 2 }, messageId, { type: 'string', maxLength: 36 }, { type: 'object' })),
+        3: ajv.compile(tuple({ const: 3 }, messageId, { type: 'object' })),
+        4: ajv.compile(
+          tuple({ const: 4 }, messageId, code, { type: 'string', maxLength: 255 }, { type: 'object' }),
+        ),
+      } as Record<number, ValidateFunction>,
+    ]
+  }),
+)
+
+/** @throws naming what is wrong with the frame around the payload (OCPP-J 1.6 §4.2, OCPP 2.0.1 part 4 §4.2) */
+export function readFrame(protocol: string, text: string): BusbarFrame {
+  const frame = JSON.parse(text)
+  const validate = envelopes[protocol]?.[frame[0]]
+  if (!validate) throw new Error(`no message type of ${protocol}: ${text}`)
+  if (!validate(frame)) throw new Error(`${ajv.errorsText(validate.errors)} in the frame ${text}`)
+  if (frame[0] === 2) return { kind: 'call', messageId: frame[1], action: frame[2], payload: frame[3] }
+  if (frame[0] === 3) return { kind: 'result', messageId: frame[1], payload: frame[2] }
+  return { kind: 'error', messageId: frame[1], code: frame[2] }
+}

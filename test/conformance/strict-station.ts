@@ -1,21 +1,45 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Payload, parseFrame, resultFrame } from '@busbar/ocpp'
-import { StationSocket } from '@busbar/simulator'
-import type { System } from '../support/system.js'
-import { mustFitSchema } from './second-validator.js'
+import type { ConnectionOptions } from 'node:tls'
+import WebSocket from 'ws'
+import { type BusbarFrame, mustFitSchema, readFrame } from './second-validator.js'
 
-type Protocol = 'ocpp1.6' | 'ocpp2.0.1'
+export type Protocol = 'ocpp1.6' | 'ocpp2.0.1'
+type Call = Extract<BusbarFrame, { kind: 'call' }>
+type Answer = Exclude<BusbarFrame, { kind: 'call' }>
 
-interface Answer {
-  kind: 'result' | 'error'
-  messageId: string
-  payload: Payload
-  code: string
+/** How a station comes to the door. */
+export interface Door {
+  /** Up to the station's id. */
+  url: string
+  id: string
+  protocol: Protocol
+  /** Offered subprotocols, where they are not just the protocol; an empty list sends no header. */
+  subprotocols?: readonly string[]
+  /** Bytes of the Basic password; none sends no Authorization header. */
+  password?: string | Buffer
+  /** The Basic user name, where it differs from the id. */
+  username?: string
+  tls?: ConnectionOptions
 }
 
-/** After the last step nothing more may come for so long. */
-const silenceMs = 1_000
+/** The door stayed shut. `status` is null where not even the TLS handshake succeeded. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly status: number | null
+
+  constructor(status: number | null, reason: string) {
+    super(`Refused: ${status ?? reason}`)
+    this.status = status
+  }
+}
+
+export interface Exchange {
+  direction: 'to-csms' | 'to-station'
+  action: string
+  /** From the CALL of the station to the answer; null for a CALL of Busbar. */
+  answeredMs: number | null
+}
+
 const stepMs = 10_000
 
 /**
@@ -24,106 +48,176 @@ const stepMs = 10_000
  */
 export class StrictStation {
   readonly id: string
+  /** Every exchange that came to its end. */
+  readonly exchanges: Exchange[] = []
+  /** Of Busbar's CALLs, in the order they came. */
+  readonly messageIds: string[] = []
+  /** What the upgrade was answered with. */
+  readonly subprotocol: string
+  /** Resolves once the socket is gone. */
+  readonly closed: Promise<number>
   readonly #protocol: Protocol
-  readonly #socket: StationSocket
-  readonly #calls: { messageId: string; action: string; payload: Payload }[] = []
+  readonly #socket: WebSocket
+  readonly #calls: Call[] = []
   readonly #answers: Answer[] = []
   readonly #problems: string[] = []
-  readonly #asked = new Map<string, string>()
-  #read = 0
+  readonly #asked = new Map<string, { action: string; at: number }>()
+  #wake: () => void = () => {}
 
-  /** @throws UpgradeRefused */
-  static async connect(
-    system: System,
-    protocol: Protocol,
-    id: string,
-    password: string,
-    rest: { username?: string } = {},
-  ): Promise<StrictStation> {
-    const url = system.urls[0] ?? ''
-    const socket = await StationSocket.open({ url, id, password, protocols: [protocol], ...rest })
-    // A CALL of the CSMS is answered by the case's own step, not by the socket.
-    socket.otherwise(() => () => new Promise(() => {}))
-    return new StrictStation(id, protocol, socket)
+  /** @throws Refused */
+  static connect(door: Door): Promise<StrictStation> {
+    const { url, id, protocol, subprotocols = [protocol], password, username = id, tls } = door
+    const authorization =
+      password === undefined
+        ? {}
+        : { Authorization: `Basic ${Buffer.concat([Buffer.from(`${username}:`), Buffer.from(password)]).toString('base64')}` }
+    const socket = new WebSocket(`${url}/${encodeURIComponent(id)}`, [...subprotocols], {
+      headers: authorization,
+      perMessageDeflate: false,
+      ...tls,
+    })
+    return new Promise((resolve, reject) => {
+      socket.on('unexpected-response', (_request, response) => {
+        reject(new Refused(response.statusCode ?? 0, 'no WebSocket'))
+        response.destroy()
+      })
+      socket.on('error', (cause) => reject(new Refused(null, cause.message)))
+      // Listening starts before the socket is handed out: the first frame may come with the upgrade's bytes.
+      const station = new StrictStation(id, protocol, socket)
+      socket.on('open', () => {
+        Object.defineProperty(station, 'subprotocol', { value: socket.protocol })
+        resolve(station)
+      })
+    })
   }
 
-  private constructor(id: string, protocol: Protocol, socket: StationSocket) {
+  private constructor(id: string, protocol: Protocol, socket: WebSocket) {
     this.id = id
+    this.subprotocol = ''
     this.#protocol = protocol
     this.#socket = socket
+    socket.on('message', (data: Buffer) => this.#receive(data.toString('utf8'), performance.now()))
+    this.closed = new Promise((resolve) => socket.on('close', resolve))
+  }
+
+  /** What spoke against Busbar until now; empty for a case that went as foreseen. */
+  get problems(): string[] {
+    return [
+      ...this.#problems,
+      ...this.#calls.map(({ action }) => `unforeseen CALL ${action}`),
+      ...this.#answers.map(({ messageId }) => `unforeseen answer to ${messageId}`),
+    ]
   }
 
   /** T→action; the CSMS must answer with a CALLRESULT that fits its schema. @returns its payload */
-  async sends<Result = Record<string, unknown>>(action: string, payload: Payload): Promise<Result> {
-    const answer = await this.#ask(action, payload)
+  async sends<Result = Record<string, unknown>>(action: string, payload: object, messageId?: string): Promise<Result> {
+    mustFitSchema(this.#protocol, action, 'Request', payload)
+    const answer = await this.#ask(action, payload, messageId)
     if (answer.kind === 'error') throw new Error(`${action} was answered with CALLERROR ${answer.code}`)
-    mustFitSchema(this.#protocol, action, 'Response', answer.payload)
     return answer.payload as Result
   }
 
-  /** T→action; the CSMS must answer with a CALLERROR. @returns its code */
-  async sendsInVain(action: string, payload: Payload): Promise<string> {
+  /** T→action, which may break every rule; the CSMS must answer with a CALLERROR. @returns its code */
+  async sendsInVain(action: string, payload: unknown): Promise<string> {
     const answer = await this.#ask(action, payload)
     if (answer.kind === 'result') throw new Error(`${action} was answered with a CALLRESULT`)
     return answer.code
   }
 
+  /** Any text. An answer to it, if it is a CALL, is unforeseen. */
+  sendsText(text: string): void {
+    this.#socket.send(text)
+  }
+
+  /** T→action, and nobody waits for the answer: the link is gone before. */
+  sendsAndVanishes(action: string, payload: object): void {
+    this.#socket.send(JSON.stringify([2, randomUUID(), action, payload]), () => this.#socket.terminate())
+  }
+
   /** C→action must be the next CALL; answered with this. @returns the payload of the CALL */
-  async isAsked<Request = Record<string, unknown>>(action: string, result: Payload): Promise<Request> {
-    const call = await this.#await(`CALL ${action}`, () => this.#calls.shift())
-    if (call.action !== action) throw new Error(`Expected ${action}, got ${call.action}`)
-    mustFitSchema(this.#protocol, action, 'Request', call.payload)
-    this.#socket.send(resultFrame(call.messageId, result))
+  async isAsked<Request = Record<string, unknown>>(action: string, result: object): Promise<Request> {
+    const call = await this.isCalled(action)
+    mustFitSchema(this.#protocol, action, 'Response', result)
+    this.sendsText(JSON.stringify([3, call.messageId, result]))
     return call.payload as Request
   }
 
-  async reconnects(system: System, password: string): Promise<StrictStation> {
-    this.#socket.close()
-    await this.#socket.closed
-    return StrictStation.connect(system, this.#protocol, this.id, password)
+  /** C→action must be the next CALL; it is answered with a CALLERROR. */
+  async refuses(action: string, code: string): Promise<void> {
+    const call = await this.isCalled(action)
+    this.sendsText(JSON.stringify([4, call.messageId, code, 'as the case has it', {}]))
   }
 
-  /** The case is over: nothing more may come. */
-  async isDone(): Promise<void> {
-    await sleep(silenceMs)
-    this.#readFrames()
-    for (const { action } of this.#calls) this.#problems.push(`unforeseen CALL ${action}`)
-    for (const { messageId } of this.#answers) this.#problems.push(`unforeseen answer to ${messageId}`)
-    this.#socket.close()
-    if (this.#problems.length > 0) throw new Error(this.#problems.join('; '))
+  /** C→action must be the next CALL; the case answers, or does not. */
+  async isCalled(action: string, withinMs = stepMs): Promise<Call> {
+    const call = await this.#await(`CALL ${action}`, () => this.#calls.shift(), withinMs)
+    if (call.action !== action) throw new Error(`Expected ${action}, got ${call.action}`)
+    return call
   }
 
-  #ask(action: string, payload: Payload): Promise<Answer> {
-    mustFitSchema(this.#protocol, action, 'Request', payload)
-    const messageId = randomUUID()
-    this.#asked.set(messageId, action)
-    this.#socket.send(JSON.stringify([2, messageId, action, payload]))
+  /** Stops reading, pings included, as a station that hangs. */
+  freezes(): void {
+    this.#socket.pause()
+  }
+
+  /** As a pulled cable: no closing handshake. */
+  vanishes(): void {
+    this.#socket.terminate()
+  }
+
+  async leaves(): Promise<void> {
+    this.#socket.close()
+    await this.closed
+  }
+
+  #ask(action: string, payload: unknown, messageId: string = randomUUID()): Promise<Answer> {
+    this.#asked.set(messageId, { action, at: performance.now() })
+    this.sendsText(JSON.stringify([2, messageId, action, payload]))
     return this.#await(`the answer to ${action}`, () => {
       const index = this.#answers.findIndex((answer) => answer.messageId === messageId)
       return index < 0 ? undefined : this.#answers.splice(index, 1)[0]
     })
   }
 
-  async #await<T>(what: string, take: () => T | undefined): Promise<T> {
-    const deadline = Date.now() + stepMs
+  async #await<T>(what: string, take: () => T | undefined, withinMs = stepMs): Promise<T> {
+    const deadline = performance.now() + withinMs
     for (;;) {
-      this.#readFrames()
       const found = take()
       if (found) return found
-      if (Date.now() > deadline) throw new Error(`Not within ${stepMs} ms: ${what}`)
-      await sleep(5)
+      const left = deadline - performance.now()
+      if (left <= 0) throw new Error(`Not within ${withinMs} ms: ${what}`)
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+        timer = setTimeout(resolve, left)
+      })
+      clearTimeout(timer)
     }
   }
 
-  #readFrames(): void {
-    const incoming = this.#socket.frames.filter(({ direction }) => direction === 'in')
-    for (const { text } of incoming.slice(this.#read)) {
-      const frame = parseFrame(text, this.#protocol)
-      if (frame.kind === 'call') this.#calls.push(frame)
-      else if (frame.kind === 'result') this.#answers.push({ ...frame, code: '' })
-      else if (frame.kind === 'error') this.#answers.push({ ...frame, payload: {} })
-      else this.#problems.push(`unforeseen frame ${text}`)
+  #receive(text: string, at: number): void {
+    try {
+      const frame = readFrame(this.#protocol, text)
+      if (frame.kind === 'call') this.#receiveCall(frame)
+      else this.#receiveAnswer(frame, at)
+    } catch (cause) {
+      this.#problems.push(cause instanceof Error ? cause.message : String(cause))
     }
-    this.#read = incoming.length
+    this.#wake()
+  }
+
+  #receiveCall(call: Call): void {
+    this.#calls.push(call)
+    this.messageIds.push(call.messageId)
+    this.exchanges.push({ direction: 'to-station', action: call.action, answeredMs: null })
+    mustFitSchema(this.#protocol, call.action, 'Request', call.payload)
+  }
+
+  #receiveAnswer(answer: Answer, at: number): void {
+    this.#answers.push(answer)
+    const asked = this.#asked.get(answer.messageId)
+    if (!asked) return
+    this.exchanges.push({ direction: 'to-csms', action: asked.action, answeredMs: at - asked.at })
+    if (answer.kind === 'result') mustFitSchema(this.#protocol, asked.action, 'Response', answer.payload)
   }
 }

@@ -1,0 +1,63 @@
+import { expect } from 'vitest'
+import type { Lab } from '../lab.js'
+import * as wishes from '../wishes.js'
+
+interface SentList {
+  listVersion: number
+  updateType: string
+  localAuthorizationList?: { idTag: string; idTagInfo?: object }[]
+}
+
+/** Rises from case to case, as a tool's operator would number its lists. */
+let version = 0
+
+/** A full list of these tokens, accepted. @returns its version */
+export async function sendsFullList(lab: Lab, tokens: string[]): Promise<number> {
+  const sent = await lab.asks<SentList>(wishes.sendList('full', ++version, tokens), { status: 'Accepted' })
+  expect(sent.listVersion).toBeGreaterThan(0)
+  expect(sent.localAuthorizationList?.map(({ idTag }) => idTag).sort()).toEqual([...tokens].sort())
+  expect(sent.localAuthorizationList?.every(({ idTagInfo }) => idTagInfo)).toBe(true)
+  version = Math.max(version, sent.listVersion)
+  return sent.listVersion
+}
+
+/** Local authorization list. */
+export const localList = {
+  TC_042_1_CSMS: async (lab: Lab) => {
+    await lab.asks(wishes.listVersion(), { listVersion: -1 })
+    await lab.shows('local-list', { state: 'not-supported' })
+  },
+
+  TC_042_2_CSMS: async (lab: Lab) => {
+    await lab.asks(wishes.listVersion(), { listVersion: 0 })
+    await lab.shows('local-list', { version: 0, entries: [] })
+  },
+
+  TC_043_1_CSMS: async (lab: Lab) => {
+    await lab.asks(wishes.sendList('full', ++version, [lab.bench.tokens.valid]), { status: 'NotSupported' }, 'rejected')
+    await lab.shows('local-list', { state: 'not-supported' })
+  },
+
+  TC_043_3_CSMS: async (lab: Lab) => {
+    await lab.asks(wishes.sendList('full', ++version, [lab.bench.tokens.valid]), { status: 'Failed' }, 'rejected')
+    await lab.shows('local-list', { state: 'failed' })
+  },
+
+  TC_043_4_CSMS: async (lab: Lab) => {
+    const { valid, sibling } = lab.bench.tokens
+    const sent = await sendsFullList(lab, [valid, sibling])
+    await lab.showsList(sent, [valid, sibling])
+  },
+
+  TC_043_5_CSMS: async (lab: Lab) => {
+    const { valid, sibling } = lab.bench.tokens
+    const before = await sendsFullList(lab, [valid])
+    await lab.asks(wishes.listVersion(), { listVersion: before })
+    const wish = wishes.sendList('differential', ++version, [sibling])
+    const sent = await lab.asks<SentList>(wish, { status: 'Accepted' })
+    expect(sent.localAuthorizationList?.map(({ idTag }) => idTag)).toEqual([sibling])
+    expect(sent.listVersion).toBeGreaterThan(before)
+    version = Math.max(version, sent.listVersion)
+    await lab.showsList(sent.listVersion, [valid, sibling])
+  },
+}
