@@ -52,9 +52,7 @@ const envelopes = Object.fromEntries(
       {
         2: ajv.compile(tuple({ const: 2 }, messageId, { type: 'string', maxLength: 36 }, { type: 'object' })),
         3: ajv.compile(tuple({ const: 3 }, messageId, { type: 'object' })),
-        4: ajv.compile(
-          tuple({ const: 4 }, messageId, code, { type: 'string', maxLength: 255 }, { type: 'object' }),
-        ),
+        4: ajv.compile(tuple({ const: 4 }, messageId, code, { type: 'string', maxLength: 255 }, { type: 'object' })),
       } as Record<number, ValidateFunction>,
     ]
   }),
@@ -62,11 +60,11 @@ const envelopes = Object.fromEntries(
 
 /** @throws naming what is wrong with the frame around the payload (OCPP-J 1.6 §4.2, OCPP 2.0.1 part 4 §4.2) */
 export function readFrame(protocol: string, text: string): BusbarFrame {
-  const frame = JSON.parse(text)
-  const validate = envelopes[protocol]?.[frame[0]]
+  const frame: unknown[] = JSON.parse(text)
+  const validate = envelopes[protocol]?.[frame[0] as number]
   if (!validate) throw new Error(`no message type of ${protocol}: ${text}`)
   if (!validate(frame)) throw new Error(`${ajv.errorsText(validate.errors)} in the frame ${text}`)
-  if (frame[0] === 2) return { kind: 'call', messageId: frame[1], action: frame[2], payload: frame[3] }
-  if (frame[0] === 3) return { kind: 'result', messageId: frame[1], payload: frame[2] }
-  return { kind: 'error', messageId: frame[1], code: frame[2] }
+  const [type, messageId, third, payload] = frame as [2 | 3 | 4, string, never, object]
+  if (type === 2) return { kind: 'call', messageId, action: third, payload }
+  return type === 3 ? { kind: 'result', messageId, payload: third } : { kind: 'error', messageId, code: third }
 }

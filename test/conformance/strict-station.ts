@@ -70,7 +70,9 @@ export class StrictStation {
     const authorization =
       password === undefined
         ? {}
-        : { Authorization: `Basic ${Buffer.concat([Buffer.from(`${username}:`), Buffer.from(password)]).toString('base64')}` }
+        : {
+            Authorization: `Basic ${Buffer.concat([Buffer.from(`${username}:`), Buffer.from(password)]).toString('base64')}`,
+          }
     const socket = new WebSocket(`${url}/${encodeURIComponent(id)}`, [...subprotocols], {
       headers: authorization,
       perMessageDeflate: false,

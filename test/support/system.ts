@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -92,6 +92,8 @@ export interface System {
   restartGateway(index: number): Promise<void>
   restartWorker(index: number): Promise<void>
   folder: string
+  /** What all its processes have logged until now. */
+  logs(): Promise<string>
   stop(): Promise<void>
 }
 
@@ -132,6 +134,11 @@ async function ready(process: BusbarProcess, port: number, logFile: string): Pro
     },
     60_000,
   )
+}
+
+async function readLogs(folder: string): Promise<string> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.log'))
+  return (await Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8')))).join('\n')
 }
 
 /** `busbar up` in a data folder of its own; nothing outside it is used. */
@@ -183,6 +190,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     restartGateway: restart,
     restartWorker: restart,
     folder,
+    logs: () => readLogs(folder),
     async stop() {
       await database.end()
       await up.stop()
@@ -294,6 +302,7 @@ export async function startDistributed(
       workers[index] = await startWorker(index)
     },
     folder,
+    logs: () => readLogs(folder),
     async stop() {
       await database.end()
       await Promise.all([...gateways, ...workers, apiProcess].map((process) => process.stop()))

@@ -8,6 +8,11 @@ import type { Wish } from './wishes.js'
 /** How the operator's steps of a case reach Busbar: as the CALL itself, or as a typed endpoint that builds it. */
 export type Mode = 'raw' | 'typed'
 
+/** Thrown by a case that there is nothing yet to play against; it counts as failed. */
+export class CannotRun extends Error {
+  override readonly name = 'CannotRun'
+}
+
 /** A case that starts without a connected station. */
 export interface Case {
   (lab: Lab): Promise<void>
@@ -41,6 +46,8 @@ interface ShownTransaction {
   endedAt: string | null
   flags: string[]
 }
+
+type Approach = Identity & { subprotocols?: string[]; username?: string }
 
 export interface Start {
   idTag?: string
@@ -78,19 +85,19 @@ export class Lab {
   }
 
   /** Opens the connection that is `station` from now on. */
-  async connects(identity: Identity = this.bench.station): Promise<StrictStation> {
+  async connects(identity: Approach = this.bench.station): Promise<StrictStation> {
     const station = await StrictStation.connect({ protocol: 'ocpp1.6', ...identity })
     this.stations.push(station)
     return station
   }
 
-  async reconnects(identity: Identity = this.bench.station): Promise<StrictStation> {
+  async reconnects(identity: Approach = this.bench.station): Promise<StrictStation> {
     await this.station.leaves()
     return this.connects(identity)
   }
 
   /** @returns the HTTP status that the upgrade was refused with; null where the TLS handshake failed */
-  async isRefused(identity: Identity & { subprotocols?: string[]; username?: string }): Promise<number | null> {
+  async isRefused(identity: Approach): Promise<number | null> {
     const outcome = await StrictStation.connect({ protocol: 'ocpp1.6', ...identity }).then(
       () => new Error('The station was let in'),
       (cause: Error) => cause,
@@ -132,7 +139,13 @@ export class Lab {
 
   /** A StartTransaction. @returns its transactionId */
   async starts(start: Start = {}, status = 'Accepted'): Promise<number> {
-    const { at = new Date(), idTag = this.bench.tokens.valid, connectorId = 1, meterStart = meter.start, ...rest } = start
+    const {
+      at = new Date(),
+      idTag = this.bench.tokens.valid,
+      connectorId = 1,
+      meterStart = meter.start,
+      ...rest
+    } = start
     const answer = await this.station.sends<{ idTagInfo: IdTagInfo; transactionId: number }>('StartTransaction', {
       ...{ connectorId, idTag, meterStart, timestamp: at.toISOString(), ...rest },
     })
@@ -142,7 +155,7 @@ export class Lab {
   }
 
   /** A StopTransaction. @returns the idTagInfo, where there is one */
-  async stops(transactionId: number, reason: string | null, rest: { at?: Date } & object = {}) {
+  async stops(transactionId: number, reason: string | null, rest: { at?: Date; [field: string]: unknown } = {}) {
     const { at = new Date(), ...others } = rest
     const { idTagInfo } = await this.station.sends<{ idTagInfo?: IdTagInfo }>('StopTransaction', {
       ...{ transactionId, meterStop: meter.stop, timestamp: at.toISOString() },
@@ -188,11 +201,11 @@ export class Lab {
   }
 
   /** The wish alone, for what the case awaits itself. @returns the receipt with the verdict */
-  async sends(wish: Wish): Promise<ApiAnswer<Receipt>> {
+  async sends(wish: Wish, waitSeconds = 10): Promise<ApiAnswer<Receipt>> {
     this.operatorSteps++
     const path = this.path(this.mode === 'raw' ? 'commands' : wish.path)
     const body = this.mode === 'raw' ? { action: wish.action, payload: wish.payload } : wish.body
-    const answer = await this.system.api.request<Receipt>('POST', `${path}?wait=10`, body)
+    const answer = await this.system.api.request<Receipt>('POST', `${path}?wait=${waitSeconds}`, body)
     if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
     return answer
   }
@@ -211,8 +224,8 @@ export class Lab {
   }
 
   /** Awaits that a GET behind the station shows this. */
-  async shows(path: string, pattern: object): Promise<void> {
-    await expect.poll(() => this.system.api.get(this.path(path)), awaited).toMatchObject(pattern)
+  async shows(path: string, pattern: object, timeout = awaited.timeout): Promise<void> {
+    await expect.poll(() => this.system.api.get(this.path(path)), { ...awaited, timeout }).toMatchObject(pattern)
   }
 
   /** Awaits that a list behind the station holds this. */
@@ -232,11 +245,79 @@ export class Lab {
     await this.shows('', { evses: expect.arrayContaining([expect.objectContaining(evse)]) })
   }
 
+  /** Awaits a root certificate in Busbar's books of the station. @returns its row */
+  async showsInstalled(pattern: object): Promise<{ id: string }> {
+    const row = async () => (await this.#installed()).find((each) => isLike(each, pattern))
+    await expect.poll(row, awaited).toBeDefined()
+    return (await row()) as { id: string }
+  }
+
+  async showsNotInstalled(hashData: object): Promise<void> {
+    const row = async () => (await this.#installed()).find((each) => isLike(each, hashData))
+    await expect.poll(row, awaited).toBeUndefined()
+  }
+
+  async #installed(): Promise<{ id: string }[]> {
+    return (await this.system.api.get<{ installed: { id: string }[] }>(this.path('certificates'))).installed
+  }
+
+  /** Awaits a transfer that heard, among others, these statuses in this order. */
+  async showsTransfer(pattern: object, ...statuses: string[]): Promise<void> {
+    const transfer = async () => {
+      const found = (await this.items<{ history: { status: string }[] }>('transfers')).find((each) =>
+        isLike(each, pattern),
+      )
+      return found?.history.map(({ status }) => status).filter((status) => statuses.includes(status))
+    }
+    await expect.poll(transfer, awaited).toEqual(statuses)
+  }
+
+  /** Awaits that the newest of a list, newest first, is this. */
+  async showsNewest(path: string, pattern: object): Promise<void> {
+    await expect.poll(async () => (await this.items(path))[0], awaited).toMatchObject(pattern)
+  }
+
+  /** Awaits what is known of a configuration key. */
+  async showsKey(key: string, pattern: object): Promise<void> {
+    await this.showsItem('configuration', { key, ...pattern })
+  }
+
+  /** Awaits that Busbar knows the station's local list to be this one. */
+  async showsList(version: number, tokens: string[]): Promise<void> {
+    const known = async () => {
+      const { entries, ...rest } = await this.system.api.get<{ version: number; entries: { token: string }[] }>(
+        this.path('local-list'),
+      )
+      return { version: rest.version, tokens: entries.map(({ token }) => token).sort() }
+    }
+    await expect.poll(known, awaited).toEqual({ version, tokens: [...tokens].sort() })
+  }
+
+  /** Awaits what became of a command. */
+  async showsCommand(id: string, pattern: object): Promise<void> {
+    await expect.poll(() => this.system.api.get(`/commands/${id}`), awaited).toMatchObject(pattern)
+  }
+
+  /** Awaits that the newest command of the station is of this action. */
+  async knowsCommand(action: string): Promise<void> {
+    await this.showsNewest('commands?limit=1', { action })
+  }
+
+  /** Newest first. */
+  async transactions(): Promise<ShownTransaction[]> {
+    const path = `/transactions?station=${encodeURIComponent(this.station.id)}&limit=50`
+    return (await this.system.api.get<{ items: ShownTransaction[] }>(path)).items
+  }
+
+  async countsTransactions(): Promise<number> {
+    const count = 'SELECT count(*)::int AS count FROM charging_transaction WHERE station_id = $1'
+    const { rows } = await this.system.database.query<{ count: number }>(count, [this.station.id])
+    return rows[0]?.count ?? 0
+  }
+
   /** The transaction that the API shows under an id that the station was told. */
   async transaction(ocppId: number): Promise<ShownTransaction> {
-    const path = `/transactions?station=${encodeURIComponent(this.station.id)}&limit=50`
-    const { items } = await this.system.api.get<{ items: ShownTransaction[] }>(path)
-    const found = items.filter((item) => item.ocppId === String(ocppId))
+    const found = (await this.transactions()).filter((item) => item.ocppId === String(ocppId))
     expect(found).toHaveLength(1)
     return found[0] as ShownTransaction
   }
@@ -247,6 +328,9 @@ export class Lab {
 }
 
 const awaited = { timeout: 5_000, interval: 25 }
+
+const isLike = (row: object, pattern: object) =>
+  Object.entries(pattern).every(([key, value]) => (row as Record<string, unknown>)[key] === value)
 
 /** Only ever rejects: what goes wrong at the API ends the waiting at the station. */
 function failed(sent: Promise<unknown>): Promise<never> {

@@ -327,12 +327,10 @@ export const renewCertificate = () =>
 type RootType = 'CentralSystemRoot' | 'ManufacturerRoot'
 
 export const installCertificate = (type: RootType, certificate: string) =>
-  wish(
-    'InstallCertificate',
-    { certificateType: `${type}Certificate`, certificate },
-    'certificates/install',
-    { type, certificate },
-  )
+  wish('InstallCertificate', { certificateType: `${type}Certificate`, certificate }, 'certificates/install', {
+    type,
+    certificate,
+  })
 
 export const readCertificates = (type: RootType) =>
   wish('GetInstalledCertificateIds', { certificateType: `${type}Certificate` }, 'certificates/read', { type })

@@ -13,7 +13,9 @@ export const rpc = {
 
   'RPC16-02': cold(async (lab: Lab) => {
     const { password: _, ...nameless } = lab.bench.station
-    expect(await lab.isRefused({ ...lab.bench.station, password: 'beef0000beef0000beef0000beef0000beef0000' })).toBe(401)
+    expect(await lab.isRefused({ ...lab.bench.station, password: 'beef0000beef0000beef0000beef0000beef0000' })).toBe(
+      401,
+    )
     expect(await lab.isRefused({ ...lab.bench.station, username: 'somebody-else' })).toBe(401)
     expect(await lab.isRefused(nameless)).toBe(401)
     await lab.connects()
@@ -113,7 +115,7 @@ export const rpc = {
 
   'RPC16-16': async (lab: Lab) => {
     if (lab.mode === 'typed') return // The time-out is the gateway's: waiting for it once is enough.
-    const silent = await lab.sends({ ...wishes.clearCache(), action: 'ClearCache' }, 0)
+    const silent = await lab.sends(wishes.clearCache(), 0)
     const unanswered = await lab.station.isCalled('ClearCache')
     await lab.sends(wishes.reset('Soft'), 0)
     const next = await lab.station.isCalled('Reset', 45_000)
@@ -131,7 +133,7 @@ export const rpc = {
     for (const wish of wished) {
       sent.push(lab.sends(wish))
       // In the order asked for: the next one is asked for when the API knows of the last.
-      await lab.knowsCommands(wish.action)
+      await lab.knowsCommand(wish.action)
     }
     const answers = [{ status: 'Accepted' }, { status: 'Unlocked' }, { status: 'Rejected' }]
     for (const [index, wish] of wished.entries()) {
@@ -199,7 +201,7 @@ export const rpc = {
 
   'RPC16-22': async (lab: Lab) => {
     lab.station.freezes()
-    await lab.showsWithin(20_000, '', { connection: { online: false } })
+    await lab.shows('', { connection: { online: false } }, 20_000)
     await lab.connects()
     await lab.boots()
     await lab.shows('', { connection: { online: true } })

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { type Lab, minutesAgo } from '../lab.js'
 import { unknownCard } from '../bench.js'
+import { type Lab, minutesAgo } from '../lab.js'
 import * as wishes from '../wishes.js'
 
 /** Core: unhappy flows. */
