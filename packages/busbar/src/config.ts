@@ -52,6 +52,26 @@ const variables = z.strictObject({
   SECRET: z.string().min(32, 'at least 32 characters').optional(),
   HOST: z.string().min(1).default('0.0.0.0'),
   GATEWAY_PORT: port.default(9_000),
+  /** Off as long as no certificate is named. */
+  GATEWAY_TLS_PORT: port.default(9_443),
+  /** PEM files, chain included, leaf first: one with an RSA key, one with an EC key, or either. */
+  GATEWAY_TLS_CERTIFICATES: list.default([]),
+  /** PEM files of their keys, in the same order. */
+  GATEWAY_TLS_KEYS: list.default([]),
+  /** The suites without forward secrecy that the white paper asks for. */
+  GATEWAY_TLS_RSA_KEY_EXCHANGE: flag.default(true),
+  /** Header in which trusted proxies that end TLS pass the client certificate on. */
+  GATEWAY_CERTIFICATE_HEADER: z
+    .string()
+    .regex(/^[a-z0-9-]+$/i, 'a header name')
+    .transform((name) => name.toLowerCase())
+    .optional(),
+  /** Trust anchors and revocations take effect within this time, for open sockets too. */
+  GATEWAY_TRUST_POLL_SECONDS: z.coerce.number().int().min(1).max(30).default(15),
+  /** Lets stations in that are registered with security profile 0: no credentials. */
+  GATEWAY_ALLOW_PROFILE_0: flag.default(false),
+  /** What O of a station's certificate has to be; not looked at while empty. */
+  OPERATOR_NAME: z.string().min(1).optional(),
   GATEWAY_PING_INTERVAL_SECONDS: z.coerce.number().int().min(1).default(30),
   GATEWAY_UPGRADES_PER_SECOND: z.coerce.number().int().min(1).default(2_000),
   GATEWAY_PROTOCOLS: list.pipe(z.array(protocol).min(1)).default(['ocpp2.0.1', 'ocpp1.6']),
@@ -81,7 +101,11 @@ export function parseConfig(env: NodeJS.ProcessEnv): Config {
     ),
   )
   const parsed = variables.safeParse(given)
-  const problems = [...(parsed.error?.issues.flatMap(toProblems) ?? []), ...missingCompanions(given)]
+  const problems = [
+    ...(parsed.error?.issues.flatMap(toProblems) ?? []),
+    ...missingCompanions(given),
+    ...unpairedKeys(given),
+  ]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   return toConfig(parsed.data)
 }
@@ -97,6 +121,12 @@ function missingCompanions(given: Record<string, string | undefined>): string[] 
   return ['DATABASE_URL', 'KAFKA_BROKERS', 'REDIS_URL']
     .filter((name) => !given[name])
     .map((name) => `BUSBAR_${name}: needed beside the other services that are named`)
+}
+
+function unpairedKeys({ GATEWAY_TLS_CERTIFICATES, GATEWAY_TLS_KEYS }: Record<string, string | undefined>): string[] {
+  const count = (text = '') => list.parse(text).length
+  if (count(GATEWAY_TLS_CERTIFICATES) === count(GATEWAY_TLS_KEYS)) return []
+  return ['BUSBAR_GATEWAY_TLS_KEYS: as many as BUSBAR_GATEWAY_TLS_CERTIFICATES']
 }
 
 function toConfig(values: z.infer<typeof variables>) {

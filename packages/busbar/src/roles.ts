@@ -1,5 +1,5 @@
 import { startApi, startHealthServer } from '@busbar/api'
-import { startGateway } from '@busbar/gateway'
+import { type GatewayConfig, startGateway } from '@busbar/gateway'
 import {
   createCommandIntake,
   createCommandsService,
@@ -29,12 +29,17 @@ export const serviceNames = ['stations', 'transactions', 'reservations', 'comman
 export type RunnableService = (typeof serviceNames)[number]
 
 /** Stations connect here. */
-export async function startGatewayRole(platform: Platform): Promise<Running> {
+export async function startGatewayRole(platform: Platform): Promise<Running & { tlsPort: number | null }> {
   const { values } = platform.config
   const gateway = await startGateway(
     {
       host: values.HOST,
       port: values.GATEWAY_PORT,
+      tls: toTlsConfig(values),
+      certificateHeader: values.GATEWAY_CERTIFICATE_HEADER ?? null,
+      operatorName: values.OPERATOR_NAME ?? null,
+      trustPollMs: values.GATEWAY_TRUST_POLL_SECONDS * 1_000,
+      allowProfile0: values.GATEWAY_ALLOW_PROFILE_0,
       dev: values.DEV,
       protocols: values.GATEWAY_PROTOCOLS,
       pingIntervalSeconds: values.GATEWAY_PING_INTERVAL_SECONDS,
@@ -44,13 +49,39 @@ export async function startGatewayRole(platform: Platform): Promise<Running> {
     },
     platform,
   )
+  const reload = () => void gateway.reloadCertificates()
+  // Without certificates SIGHUP means what it always means: the terminal is gone.
+  if (gateway.tlsPort !== null) process.on('SIGHUP', reload)
   return {
     name: 'gateway',
     port: gateway.port,
+    tlsPort: gateway.tlsPort,
     get ready() {
       return gateway.ready
     },
-    stop: () => gateway.stop(),
+    async stop() {
+      process.off('SIGHUP', reload)
+      await gateway.stop()
+    },
+  }
+}
+
+const handshakeTimeoutMs = 10_000
+const certificateReloadMs = 30_000
+
+function toTlsConfig(values: Platform['config']['values']): GatewayConfig['tls'] {
+  const certificates = values.GATEWAY_TLS_CERTIFICATES.map((certificateFile, index) => ({
+    certificateFile,
+    keyFile: values.GATEWAY_TLS_KEYS[index] ?? '',
+  }))
+  if (certificates.length === 0) return null
+  const rsaKeyExchange = values.GATEWAY_TLS_RSA_KEY_EXCHANGE
+  return {
+    port: values.GATEWAY_TLS_PORT,
+    certificates,
+    rsaKeyExchange,
+    handshakeTimeoutMs,
+    reloadMs: certificateReloadMs,
   }
 }
 

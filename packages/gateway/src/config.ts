@@ -1,9 +1,12 @@
 import type { Protocol, ServiceName } from '@busbar/ocpp'
+import type { TlsConfig } from './tls/server-context.js'
 
 export interface GatewayConfig {
   host: string
-  /** 0 takes a free one. */
+  /** Without TLS. 0 takes a free one. */
   port: number
+  /** A second port, for security profiles 2 and 3; null where proxies end TLS, or where there is none. */
+  tls: TlsConfig | null
   /** Admits unknown stations, and stations without credentials. */
   dev: boolean
   /** Profile 0 (no credentials), for those 1.6 stations that are set to it. */
@@ -12,8 +15,14 @@ export interface GatewayConfig {
   protocols: readonly Protocol[]
   /** Lanes that a service reads. A call that needs a decision on any other is answered NotSupported. */
   servedLanes: ReadonlySet<ServiceName>
-  /** Addresses or CIDR ranges whose X-Forwarded-For is believed and whose headers may be larger. */
+  /** Addresses or CIDR ranges whose X-Forwarded-* is believed and whose headers may be larger. */
   trustedProxies: readonly string[]
+  /** In which those proxies pass the client certificate on, lower case; null when they end no TLS. */
+  certificateHeader: string | null
+  /** What O of a client certificate has to be; null: anything. */
+  operatorName: string | null
+  /** Trust anchors and revocations are read this often. */
+  trustPollMs: number
 
   upgradesPerSecond: number
   upgradeBurst: number
@@ -69,11 +78,15 @@ const mebibyte = 1024 * 1024
 export const gatewayDefaults: GatewayConfig = {
   host: '0.0.0.0',
   port: 9000,
+  tls: null,
   dev: false,
   allowProfile0: false,
   protocols: ['ocpp2.0.1', 'ocpp1.6'],
   servedLanes: new Set<ServiceName>(['stations', 'transactions', 'reservations', 'commands']),
   trustedProxies: [],
+  certificateHeader: null,
+  operatorName: null,
+  trustPollMs: 15_000,
   upgradesPerSecond: 2_000,
   upgradeBurst: 2_000,
   failuresPerMinute: 30,

@@ -143,9 +143,13 @@ export class FakeRedis {
   }
 }
 
-/** Answers the directory's two statements out of a list of stations. */
+/** Answers the gateway's statements out of lists. */
 export class FakeDatabase {
   readonly stations: StationRecord[] = []
+  /** PEM and fingerprint of each. */
+  readonly anchors: { certificate: string; fingerprint: string }[] = []
+  /** Fingerprints. */
+  readonly revoked: string[] = []
   isAway = false
   /** How long an answer takes. */
   delayMs = 0
@@ -156,6 +160,8 @@ export class FakeDatabase {
       this.queries++
       if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs))
       if (this.isAway) throw new UnavailableError('Postgres is away')
+      if (statement.text.includes('FROM trust_anchor')) return [...this.anchors]
+      if (statement.text.includes('FROM revoked')) return this.revoked.map((fingerprint) => ({ fingerprint }))
       const [first] = statement.values
       if (statement.text.includes('INSERT INTO station')) {
         this.stations.push(stationRecord({ id: String(first), securityProfile: 0, registration: null, secrets: [] }))
@@ -175,6 +181,11 @@ export function stationRecord(overrides: Partial<StationRecord> = {}): StationRe
     heartbeatIntervalSeconds: 300,
     acceptWithoutBoot: false,
     securityProfile: 1,
+    profileSetAt: null,
+    provenProfile: 0,
+    serialNumber: null,
+    controllerSerialNumber: null,
+    closedCertificates: [],
     protocols: [],
     protocolWithoutHeader: null,
     switches: {},

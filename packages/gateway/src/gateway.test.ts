@@ -72,6 +72,7 @@ test('the connection and its end are told to the stations service', async () => 
     remoteAddress: '127.0.0.1',
     securityProfile: 1,
     secretSlot: 'current',
+    certificateFingerprint: null,
   })
   expect(JSON.parse(String(disconnected?.value))).toEqual({ code: 1000, reason: '', heartbeats: 1 })
   expect(disconnected?.headers.epoch).toBe(connected?.headers.epoch)

@@ -10,24 +10,22 @@ import { Claims } from './claims.js'
 import { closeCodes, type GatewayConfig, gatewayDefaults } from './config.js'
 import { Connection, type ConnectionPorts } from './connection/connection.js'
 import { openSocketServer, type StationSocket } from './connection/station-socket.js'
+import { type Doors, openDoors } from './doors.js'
 import { drain, paceOf } from './drain.js'
 import { KeptRecords } from './kept-records.js'
-import { type Listener, listen, writeRefusal } from './listener.js'
+import { writeRefusal } from './listener.js'
 import { GatewayMetrics } from './metrics.js'
 import { Pulse } from './pulse.js'
 import { type RefusedAttempt, RefusedAttempts } from './refused.js'
+import type { HandshakeFault } from './tls/secure-listener.js'
+import { Trust } from './tls/trust.js'
 import { TrustedProxies } from './upgrade/address.js'
 import { TokenBucket } from './upgrade/admission.js'
+import { ProfileLocks } from './upgrade/profile-locks.js'
 import { StationDirectory } from './upgrade/station-directory.js'
 import { Throttle } from './upgrade/throttle.js'
-import {
-  type Admitted,
-  admit,
-  comeBackLater,
-  type Refusal,
-  type RefusalReason,
-  type UpgradePorts,
-} from './upgrade/upgrade.js'
+import { readTransport } from './upgrade/transport.js'
+import { type Admitted, admit, comeBackLater, type Refusal, type UpgradePorts } from './upgrade/upgrade.js'
 import { WallClock } from './wall-clock.js'
 
 export interface GatewayPorts {
@@ -41,10 +39,14 @@ export interface GatewayPorts {
 export interface Gateway {
   id: string
   port: number
+  /** Where stations come in over TLS; null without. */
+  tlsPort: number | null
   /** Takes stations. */
   readonly ready: boolean
   /** Callers turned away, the latest first. */
   refused(): RefusedAttempt[]
+  /** Reads the server's certificates anew; open sockets stay. */
+  reloadCertificates(): Promise<void>
   /** Takes no station any more and closes all sockets, each after what is in flight at it. */
   drain(options?: { paceMs?: number }): Promise<void>
   /** Drains, and ends everything. */
@@ -55,8 +57,8 @@ const headerBytes = { direct: 8 * 1024, behindProxy: 64 * 1024 }
 const roundMs = 5_000
 const housekeepingMs = 1_000
 
-/** What the operator can do something about; the others pass by themselves. */
-const shownReasons = new Set<RefusalReason>(['unknown', 'credentials', 'throttled', 'profile', 'protocol'])
+/** What passes by itself; of the others the operator is told. */
+const passing = new Set<string>(['handshake', 'path', 'shed', 'log-away', 'store-away', 'draining'])
 
 type GatewayState = { kind: 'open' } | { kind: 'draining'; done: Promise<void> }
 
@@ -73,7 +75,8 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   const metrics = new GatewayMetrics(ports.metrics)
   const proxies = new TrustedProxies(config.trustedProxies)
   const kept = new KeptRecords(backbone.log, logger, metrics)
-  const refused = new RefusedAttempts()
+  const refused = new RefusedAttempts(logger)
+  const trust = new Trust(database, logger)
   const connections = new Set<Connection>()
   const byStation = new Map<string, Connection>()
   const closing = new Set<Promise<void>>()
@@ -85,10 +88,13 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     config,
     directory: new StationDirectory(database, config.credentialsWithinMs),
     vault,
+    trust,
+    locks: new ProfileLocks(),
     throttle: new Throttle(config.failuresPerMinute),
     bucket: new TokenBucket(config.upgradesPerSecond, config.upgradeBurst, performance.now()),
     isLogAvailable: () => backbone.log.available,
     now: () => performance.now(),
+    today: () => new Date(),
   }
   const connectionPorts: ConnectionPorts = {
     gatewayId: id,
@@ -109,6 +115,13 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   let state: GatewayState = { kind: 'open' }
   let keptHouseAt = 0
 
+  await trust.start(config.trustPollMs)
+  trust.onChange(() => {
+    for (const connection of connections) {
+      const { certificatePath: path } = connection
+      if (path.length > 0 && !trust.stillHolds(path)) connection.close(closeCodes.policy, 'The certificate is revoked')
+    }
+  })
   await claims.start(config.leaseRenewMs)
   const beatEveryMs = Math.min(roundMs, (config.pingIntervalSeconds * 1000) / 6)
   const pulse = new Pulse(config.tickMs, beatEveryMs, connectionPorts.busy, (now) => {
@@ -118,31 +131,38 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     metrics.flush()
     kept.retry()
   })
-  let listener: Listener
+  let doors: Doors
   try {
     const { direct, behindProxy } = headerBytes
     const maxHeaderBytes = config.trustedProxies.length > 0 ? behindProxy : direct
-    listener = await listen({ ...config, maxHeaderBytes }, (request, socket, head) => {
-      upgrade(request, socket, head).catch((cause: unknown) => {
-        logger.error({ cause }, 'an upgrade failed')
-        refuse(socket, comeBackLater('store-away', ''), '')
-      })
-    })
+    doors = await openDoors({ ...config, maxHeaderBytes }, { trust, logger, onUpgrade, onHandshakeFault })
   } catch (cause) {
     pulse.stop()
+    trust.stop()
     await claims.stop()
     throw cause
   }
 
+  function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    upgrade(request, socket, head).catch((cause: unknown) => {
+      logger.error({ cause }, 'an upgrade failed')
+      refuse(socket, comeBackLater('store-away', ''), '')
+    })
+  }
+
+  function onHandshakeFault(reason: HandshakeFault, address: string): void {
+    metrics.failedHandshake(reason)
+    refused.add('', reason, address)
+  }
+
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const remoteAddress = request.socket.remoteAddress
-    const isProxy = proxies.has(remoteAddress ?? '')
-    const forwardedFor = request.headers['x-forwarded-for']
-    const address = proxies.clientAddress(remoteAddress, Array.isArray(forwardedFor) ? forwardedFor[0] : forwardedFor)
+    const transport = readTransport(request, proxies, config.certificateHeader)
+    const { address, isProxied, ignoredHeaders } = transport
+    for (const name of ignoredHeaders) metrics.ignoredHeader(name)
     if (state.kind === 'draining') return refuse(socket, comeBackLater('draining', ''), address)
-    if (!isProxy && sizeOf(request.rawHeaders) > headerBytes.direct) return writeRefusal(socket, 431)
+    if (!isProxied && sizeOf(request.rawHeaders) > headerBytes.direct) return writeRefusal(socket, 431)
     const { method, headers, url: target = '' } = request
-    const result = await admit({ method, target, headers, address }, upgradePorts)
+    const result = await admit({ method, target, headers, ...transport }, upgradePorts)
     if ('status' in result) return refuse(socket, result, address)
     if (!socket.destroyed) await open(result, request, socket, head)
   }
@@ -200,9 +220,9 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   }
 
   function refuse(socket: Duplex, refusal: Refusal, address: string): void {
-    metrics.refusedUpgrade(refusal.reason)
-    if (shownReasons.has(refusal.reason) && refusal.stationId !== '')
-      refused.add(refusal.stationId, refusal.reason, address)
+    const { reason, stationId } = refusal
+    metrics.refusedUpgrade(reason)
+    if (!passing.has(reason) && stationId !== '') refused.add(stationId, reason, address)
     if (!socket.destroyed) writeRefusal(socket, refusal.status, refusal.headers)
   }
 
@@ -217,14 +237,15 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
 
   async function stop(): Promise<void> {
     await startDraining()
-    const listenerClosed = listener.close()
+    const doorsClosed = doors.close()
     // A station that does not answer our close does not keep the process.
     const patience = performance.now() + stopWithinMs
     while (connections.size > 0 && performance.now() < patience) await pause(10)
     for (const connection of connections) connection.cut('stop')
     while (connections.size > 0) await pause(10)
     pulse.stop()
-    await Promise.race([Promise.all([...closing, listenerClosed]).then(() => kept.settled()), pause(stopWithinMs)])
+    trust.stop()
+    await Promise.race([Promise.all([...closing, doorsClosed]).then(() => kept.settled()), pause(stopWithinMs)])
     await claims.stop()
     metrics.flush()
   }
@@ -232,11 +253,13 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   let stopped: Promise<void> | null = null
   return {
     id,
-    port: listener.port,
+    port: doors.port,
+    tlsPort: doors.tlsPort,
     get ready() {
       return state.kind === 'open'
     },
     refused: () => refused.list(),
+    reloadCertificates: () => doors.reloadCertificates(),
     drain: ({ paceMs } = {}) => startDraining(paceMs),
     stop: () => {
       stopped ??= stop()

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type Server, type ServerOptions, STATUS_CODES } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 
@@ -10,7 +11,6 @@ export interface Listener {
 
 export interface ListenerConfig {
   host: string
-  port: number
   /** Until the head of a request is complete: a slow caller holds no socket. */
   headersTimeoutMs: number
   maxHeaderBytes: number
@@ -18,19 +18,27 @@ export interface ListenerConfig {
 
 export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 
-/**
- * Plain HTTP that knows nothing but upgrades. A listener with TLS has the same shape.
- * @throws Error when the address cannot be taken
- */
-export async function listen(config: ListenerConfig, onUpgrade: OnUpgrade): Promise<Listener> {
-  const server = createServer({
-    maxHeaderSize: config.maxHeaderBytes,
-    headersTimeout: config.headersTimeoutMs,
-    requestTimeout: config.headersTimeoutMs,
+/** Limits of a server, with TLS or without. */
+export function httpOptions({ maxHeaderBytes, headersTimeoutMs }: ListenerConfig): ServerOptions {
+  return {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: headersTimeoutMs,
     connectionsCheckingInterval: 1_000,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-  })
+  }
+}
+
+/**
+ * Lets the server answer upgrades and nothing else.
+ * @throws Error when the address cannot be taken
+ */
+export async function listen(
+  server: Server | SecureServer,
+  config: ListenerConfig & { port: number },
+  onUpgrade: OnUpgrade,
+): Promise<Listener> {
   server.on('request', (_request, response) => {
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' }).end()
   })
@@ -40,7 +48,8 @@ export async function listen(config: ListenerConfig, onUpgrade: OnUpgrade): Prom
     onUpgrade(request, socket, head)
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy()
+    // Whatever else failed, there is no HTTP to answer in.
+    if (!/^(HPE_|ERR_HTTP_)/.test(error.code ?? '') || !socket.writable) return socket.destroy()
     writeRefusal(socket, statusOf(error))
   })
   await new Promise<void>((resolve, reject) => {

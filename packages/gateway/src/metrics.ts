@@ -46,7 +46,7 @@ export class GatewayMetrics {
   readonly connections: Gauge
   readonly #seconds: Histogram
   readonly #tallies: Record<
-    'calls' | 'safe' | 'quirks' | 'upgrades' | 'refused' | 'commands' | 'closes' | 'lost',
+    'calls' | 'safe' | 'quirks' | 'upgrades' | 'refused' | 'handshakes' | 'headers' | 'commands' | 'closes' | 'lost',
     Tally
   >
 
@@ -71,6 +71,8 @@ export class GatewayMetrics {
       quirks: tally('busbar_quirks_total', 'Deviations of stations that were tolerated', ['kind']),
       upgrades: tally('busbar_gateway_upgrades_total', 'Stations let in', ['protocol']),
       refused: tally('busbar_gateway_refused_upgrades_total', 'Callers turned away', ['reason']),
+      handshakes: tally('busbar_gateway_failed_handshakes_total', 'Callers with whom no TLS came about', ['reason']),
+      headers: tally('busbar_gateway_ignored_headers_total', 'Headers of a proxy, from a stranger', ['header']),
       commands: tally('busbar_gateway_commands_total', 'Calls of ours by outcome', ['outcome']),
       closes: tally('busbar_gateway_closes_total', 'Sockets that closed, by code', ['code']),
       lost: tally('busbar_gateway_lost_total', 'Records or messages nobody could take', ['what']),
@@ -95,6 +97,14 @@ export class GatewayMetrics {
 
   refusedUpgrade(reason: string): void {
     this.#tallies.refused.add(reason)
+  }
+
+  failedHandshake(reason: string): void {
+    this.#tallies.handshakes.add(reason)
+  }
+
+  ignoredHeader(name: string): void {
+    this.#tallies.headers.add(name)
   }
 
   command(outcome: string): void {

@@ -1,8 +1,9 @@
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { RefusedAttempts } from './refused.js'
 
 test('counts per station and keeps the last reason', () => {
-  const refused = new RefusedAttempts()
+  const refused = new RefusedAttempts(pino({ level: 'silent' }))
 
   refused.add('CP1', 'unknown', '10.0.0.1')
   refused.add('CP2', 'unknown', '10.0.0.1')
@@ -15,7 +16,7 @@ test('counts per station and keeps the last reason', () => {
 })
 
 test('remembers the last thousand', () => {
-  const refused = new RefusedAttempts()
+  const refused = new RefusedAttempts(pino({ level: 'silent' }))
 
   for (let number = 0; number < 1_500; number++) refused.add(`CP${number}`, 'unknown', '10.0.0.1')
 

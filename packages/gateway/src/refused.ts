@@ -1,7 +1,10 @@
+import type { Logger } from 'pino'
+
 /** A caller that was turned away before the upgrade. */
 export interface RefusedAttempt {
+  /** '' for one that got no TLS: it named no station. */
   stationId: string
-  /** The last one: unknown, credentials, throttled, profile, protocol. */
+  /** The last one: unknown, credentials, throttled, profile, protocol, certificate-*, tls-version, tls-suite. */
   reason: string
   address: string
   count: number
@@ -10,15 +13,25 @@ export interface RefusedAttempt {
 
 const maxIds = 1_000
 
-/** What the operator is shown of stations that try in vain. In memory only: nothing is stored for an unproven caller. */
+/**
+ * What the operator is shown of stations that try in vain. In memory only: nothing is stored for an unproven caller. The
+ * process's log gets the 1st, 2nd, 4th, 8th ... in a row.
+ */
 export class RefusedAttempts {
+  readonly #logger: Logger
   /** The latest last. */
   readonly #attempts = new Map<string, RefusedAttempt>()
 
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
   add(stationId: string, reason: string, address: string): void {
-    const count = (this.#attempts.get(stationId)?.count ?? 0) + 1
-    this.#attempts.delete(stationId)
-    this.#attempts.set(stationId, { stationId, reason, address, count, lastAt: new Date() })
+    const key = stationId === '' ? `from ${address}` : `as ${stationId}`
+    const count = (this.#attempts.get(key)?.count ?? 0) + 1
+    this.#attempts.delete(key)
+    this.#attempts.set(key, { stationId, reason, address, count, lastAt: new Date() })
+    if ((count & (count - 1)) === 0) this.#logger.warn({ station: stationId, reason, address, count }, 'refused')
     if (this.#attempts.size <= maxIds) return
     for (const oldest of this.#attempts.keys()) {
       this.#attempts.delete(oldest)
@@ -28,7 +41,7 @@ export class RefusedAttempts {
 
   /** Once it is in, its failures are history. */
   delete(stationId: string): void {
-    this.#attempts.delete(stationId)
+    this.#attempts.delete(`as ${stationId}`)
   }
 
   /** The latest first. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { ConnectionOptions } from 'node:tls'
 import { type Backbone, type CallAnswer, type ChannelMessage, type CommandMessage, topicNames } from '@busbar/backbone'
 import type { Payload } from '@busbar/ocpp'
 import { pino } from 'pino'
@@ -30,6 +31,8 @@ export interface TestGateway {
   metrics: Registry
   /** Up to the station's id. */
   url: string
+  /** The same over TLS. */
+  secureUrl: string
   /** Sum over a metric's label sets, those that match. */
   metric(name: string, labels?: Record<string, string>): Promise<number>
   connect(options?: TestStationOptions): Promise<TestStation>
@@ -39,15 +42,18 @@ export interface TestGateway {
 /**
  * A gateway on fakes with one accepted station, CP1.
  * @param shared what a second gateway has in common with a first
+ * @param fill what the database holds before the start
  */
 export async function startTestGateway(
   config: Partial<GatewayConfig> = {},
   shared: Partial<Pick<TestGateway, 'log' | 'redis' | 'database'>> = {},
+  fill: (database: FakeDatabase) => void = () => {},
 ): Promise<TestGateway> {
   const log = shared.log ?? new FakeLog()
   const redis = shared.redis ?? new FakeRedis()
   const database = shared.database ?? new FakeDatabase()
   if (!shared.database) database.stations.push(stationRecord())
+  fill(database)
   const metrics = new Registry()
   const backbone = {
     log,
@@ -60,6 +66,7 @@ export async function startTestGateway(
     { database: database.database, backbone, vault: testVault, log: pino({ level: 'silent' }), metrics },
   )
   const url = `ws://127.0.0.1:${gateway.port}/ocpp`
+  const secureUrl = `wss://127.0.0.1:${gateway.tlsPort}/ocpp`
   const stations: TestStation[] = []
   return {
     gateway,
@@ -68,6 +75,7 @@ export async function startTestGateway(
     database,
     metrics,
     url,
+    secureUrl,
     async metric(name, labels = {}) {
       const { values } = (await metrics.getSingleMetric(name)?.get()) ?? { values: [] }
       const matching = values.filter((each) =>
@@ -76,7 +84,7 @@ export async function startTestGateway(
       return matching.reduce((sum, each) => sum + each.value, 0)
     },
     async connect(options) {
-      const station = await TestStation.connect(url, options)
+      const station = await TestStation.connect(options?.tls ? secureUrl : url, options)
       stations.push(station)
       return station
     },
@@ -101,6 +109,8 @@ export interface TestStationOptions {
   path?: string
   compressed?: boolean
   autoPong?: boolean
+  /** Over TLS: whom it trusts, what it shows, what it offers. */
+  tls?: ConnectionOptions
 }
 
 /** A refused upgrade. */
@@ -126,6 +136,7 @@ export class TestStation {
     const { id = 'CP1', password = testPassword, username = id, protocols = ['ocpp1.6'], headers = {} } = options
     const bytes = password === null ? null : Buffer.concat([Buffer.from(`${username}:`), Buffer.from(password)])
     const socket = new WebSocket(`${url}/${options.path ?? encodeURIComponent(id)}`, protocols, {
+      ...options.tls,
       headers: { ...(bytes && { Authorization: `Basic ${bytes.toString('base64')}` }), ...headers },
       perMessageDeflate: options.compressed ?? false,
       autoPong: options.autoPong ?? true,

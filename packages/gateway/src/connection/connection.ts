@@ -104,6 +104,11 @@ export class Connection {
     return this.#claim.isOwner
   }
 
+  /** Fingerprints from the station's certificate to the anchor; empty without one. */
+  get certificatePath(): readonly string[] {
+    return this.#admitted.certificatePath
+  }
+
   get isOpen(): boolean {
     return this.#state.kind === 'open'
   }
@@ -328,7 +333,8 @@ export class Connection {
 
   #logConnected(): void {
     const { address: remoteAddress, securityProfile, secretSlot } = this.#admitted
-    const value = JSON.stringify({ remoteAddress, securityProfile, secretSlot })
+    const certificateFingerprint = this.certificatePath[0] ?? null
+    const value = JSON.stringify({ remoteAddress, securityProfile, secretSlot, certificateFingerprint })
     const record = this.toRecord(this.ports.topics.lane('stations'), 'connected', value)
     this.lane.append(record, false).catch((cause: unknown) => this.logFailed(cause))
   }

@@ -15,3 +15,9 @@ export function parseBasic(header: string | undefined): BasicCredentials | null 
   const colon = bytes.indexOf(0x3a)
   return colon < 0 ? null : { username: bytes.subarray(0, colon), password: bytes.subarray(colon + 1) }
 }
+
+/** An AuthorizationKey sent as the hex digits it is configured with, instead of the bytes they stand for (A00.FR.205). */
+export function isHexPassword(header: string | undefined): boolean {
+  const password = parseBasic(header)?.password.toString('latin1') ?? ''
+  return /^([0-9a-f]{2}){16,20}$/i.test(password)
+}

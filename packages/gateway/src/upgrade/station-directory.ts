@@ -7,7 +7,16 @@ export interface StationRecord {
   registrationPolicy: string
   heartbeatIntervalSeconds: number
   acceptWithoutBoot: boolean
+  /** The operator's choice, and when it was made. */
   securityProfile: number
+  profileSetAt: Date | null
+  /** The highest it proved since, as far as Postgres knows. */
+  provenProfile: number
+  /** CN of its client certificate, and of its local controller's; null: its id, and none. */
+  serialNumber: string | null
+  controllerSerialNumber: string | null
+  /** Fingerprints of certificates it had and shall use no more. */
+  closedCertificates: string[]
   protocols: string[]
   protocolWithoutHeader: string | null
   /** Tolerances and reactions switched on for this station, by name. */
@@ -29,10 +38,17 @@ type Row = StationRecord & { foldedId: string }
 const findStations = sql(`
   SELECT station.id, folded_id AS "foldedId", registration_policy AS "registrationPolicy",
          heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot",
-         station.security_profile AS "securityProfile", protocols, protocol_without_header AS "protocolWithoutHeader",
+         station.security_profile AS "securityProfile", profile_set_at AS "profileSetAt",
+         CASE WHEN profile_proven_at > coalesce(profile_set_at, '-infinity') THEN station_state.security_profile
+              ELSE 0 END AS "provenProfile",
+         station.serial_number AS "serialNumber", controller_serial_number AS "controllerSerialNumber", protocols,
+         protocol_without_header AS "protocolWithoutHeader",
          switches, registration,
          coalesce((SELECT jsonb_agg(jsonb_build_object('slot', slot, 'hash', hash) ORDER BY slot)
-                   FROM station_secret WHERE station_secret.station_id = station.id), '[]') AS secrets
+                   FROM station_secret WHERE station_secret.station_id = station.id), '[]') AS secrets,
+         coalesce((SELECT jsonb_agg(fingerprint) FROM station_certificate
+                   WHERE station_certificate.station_id = station.id AND status IN ('superseded', 'rejected')
+                     AND fingerprint IS NOT NULL AND not_after > now()), '[]') AS "closedCertificates"
   FROM station LEFT JOIN station_state ON station_state.station_id = station.id
   WHERE folded_id = ANY($1)`)
 

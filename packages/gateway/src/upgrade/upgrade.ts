@@ -1,22 +1,23 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Protocol } from '@busbar/ocpp'
 import { UnavailableError, type Vault } from '@busbar/store'
 import type { GatewayConfig } from '../config.js'
+import type { Trust } from '../tls/trust.js'
 import { retryAfter, type TokenBucket } from './admission.js'
-import { parseBasic } from './basic.js'
+import { isHexPassword } from './basic.js'
 import { parseStationPath } from './path.js'
+import type { ProfileLocks } from './profile-locks.js'
+import { type Proof, type ProofFault, prove } from './proof.js'
 import type { StationDirectory, StationRecord } from './station-directory.js'
 import { chooseProtocol } from './subprotocol.js'
 import type { Throttle } from './throttle.js'
+import type { Transport } from './transport.js'
 
 /** What an upgrade asks for. */
-export interface UpgradeRequest {
+export interface UpgradeRequest extends Pick<Transport, 'address' | 'isSecure' | 'certificate'> {
   method: string | undefined
   target: string
   headers: IncomingHttpHeaders
-  /** The caller's own, proxies of ours looked through. */
-  address: string
 }
 
 /** Label of the metric of refused upgrades. */
@@ -25,8 +26,7 @@ export type RefusalReason =
   | 'path'
   | 'throttled'
   | 'unknown'
-  | 'credentials'
-  | 'profile'
+  | ProofFault
   | 'shed'
   | 'log-away'
   | 'store-away'
@@ -41,27 +41,24 @@ export interface Refusal {
   headers?: Record<string, string>
 }
 
-export interface Admitted {
+export interface Admitted extends Proof {
   station: StationRecord
   protocol: Protocol
   address: string
-  /** What the caller proved: 1 Basic, 0 nothing. */
-  securityProfile: 0 | 1
-  /** Which of the station's passwords it used; null when it used none. */
-  secretSlot: string | null
-  /** Tolerances made use of; labels of `busbar_quirks_total`. */
-  quirks: string[]
 }
 
 export interface UpgradePorts {
   config: GatewayConfig
   directory: StationDirectory
   vault: Vault
+  trust: Trust
+  locks: ProfileLocks
   throttle: Throttle
   bucket: TokenBucket
   isLogAvailable: () => boolean
   /** Milliseconds, monotonic. */
   now: () => number
+  today: () => Date
 }
 
 /**
@@ -91,28 +88,37 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
     throttle.failed(address, id, ports.now())
     return { status: 404, reason: 'unknown', stationId: id }
   }
-  const proof = await authenticate(id, station, headers.authorization, ports)
-  if (proof === 'refused') {
+  // A certificate can be judged only once the anchors were read.
+  if (request.certificate !== null && !ports.trust.isKnown) return comeBackLater('store-away', id)
+  const proof = await prove(id, station, request, ports)
+  if (typeof proof === 'string') {
     throttle.failed(address, id, ports.now())
-    const challenge = { 'WWW-Authenticate': 'Basic realm="ocpp", charset="UTF-8"' }
-    return { status: 401, reason: 'credentials', stationId: id, headers: challenge }
+    return toRefusal(proof, id)
   }
   throttle.succeeded(address, id)
-  // Profiles 2 and 3 need TLS, which this listener does not speak.
-  if (station.securityProfile > 1) return { status: 403, reason: 'profile', stationId: id }
   if (!ports.bucket.take(ports.now())) return comeBackLater('shed', id)
   if (!ports.isLogAvailable()) return comeBackLater('log-away', id)
   const protocol = chooseProtocol(headers['sec-websocket-protocol'], config.protocols, station)
   if (!protocol) return { status: 400, reason: 'protocol', stationId: id }
   // Only 1.6 knows a station without credentials.
   if (proof.securityProfile === 0 && protocol !== 'ocpp1.6' && !config.dev) {
-    return { status: 403, reason: 'profile', stationId: id }
+    return toRefusal('profile', id)
   }
+  ports.locks.proved(station.id, proof.securityProfile, ports.today())
   const quirks = [
+    ...proof.quirks,
     ...(station.id === id ? [] : ['id-case']),
     ...(headers['sec-websocket-protocol'] === undefined ? ['subprotocol-missing'] : []),
+    ...(protocol === 'ocpp1.6' && proof.secretSlot !== null && isHexPassword(headers.authorization)
+      ? ['password-hex']
+      : []),
   ]
   return { station, protocol, address, ...proof, quirks }
+}
+
+function toRefusal(reason: ProofFault, stationId: string): Refusal {
+  if (reason !== 'credentials') return { status: 403, reason, stationId }
+  return { status: 401, reason, stationId, headers: { 'WWW-Authenticate': 'Basic realm="ocpp", charset="UTF-8"' } }
 }
 
 export function comeBackLater(reason: RefusalReason, stationId: string): Refusal {
@@ -126,33 +132,4 @@ function checkHandshake({ method, headers }: UpgradeRequest): Pick<Refusal, 'sta
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) return { status: 400 }
   const version = headers['sec-websocket-version']
   return version === '13' || version === '8' ? null : { status: 426, headers: { 'Sec-WebSocket-Version': '13, 8' } }
-}
-
-type Proof = Pick<Admitted, 'securityProfile' | 'secretSlot'>
-
-/**
- * The user name has to be the station's id, as in the path or as registered (OCPP 2.0.1 part 2 A00.FR.204).
- * In development a station may come without credentials; wrong ones are refused there too.
- */
-async function authenticate(
-  id: string,
-  station: StationRecord,
-  header: string | undefined,
-  { config, vault }: UpgradePorts,
-): Promise<Proof | 'refused'> {
-  const nothing: Proof = { securityProfile: 0, secretSlot: null }
-  const needsNone = config.dev || (station.securityProfile === 0 && config.allowProfile0)
-  if (needsNone && (header === undefined || station.secrets.length === 0)) return nothing
-  const credentials = parseBasic(header)
-  if (!credentials) return 'refused'
-  if (!equal(credentials.username, id) && !equal(credentials.username, station.id)) return 'refused'
-  for (const { slot, hash } of station.secrets) {
-    if (await vault.verifyPassword(credentials.password, hash)) return { securityProfile: 1, secretSlot: slot }
-  }
-  return 'refused'
-}
-
-function equal(bytes: Buffer, text: string): boolean {
-  const expected = Buffer.from(text, 'latin1')
-  return bytes.length === expected.length && timingSafeEqual(bytes, expected)
 }

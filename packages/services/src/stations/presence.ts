@@ -1,6 +1,6 @@
 import type { OutgoingRecord } from '@busbar/backbone'
 import type { Decision, DecisionContext, EventDraft, InboundRecord } from '../pipeline/service.js'
-import type { StationStateRow, StationsState } from './state.js'
+import type { StationPolicy, StationStateRow, StationsState } from './state.js'
 
 /**
  * Connection records, in the order of their lane. The epoch says which connection is the newer one: what an older one
@@ -55,7 +55,7 @@ function alive(record: InboundRecord, state: StationsState): Decision {
     state.changeState(record.stationId, { lastSeenAt })
     return {}
   }
-  const { remoteAddress, securityProfile } = record.payload
+  const { remoteAddress, securityProfile, certificateFingerprint = null } = record.payload
   const isSame = before.connectionId === record.connectionId
   const row = state.changeState(record.stationId, {
     online: true,
@@ -63,6 +63,7 @@ function alive(record: InboundRecord, state: StationsState): Decision {
     connectionId: record.connectionId,
     epoch,
     protocol: record.protocol,
+    ...provenProfile(record, before, state.findPolicy(record.stationId)),
     remoteAddress: typeof remoteAddress === 'string' ? remoteAddress : isSame ? before.remoteAddress : null,
     connectedAt: isSame && before.connectedAt ? before.connectedAt : record.receivedAt,
     lastSeenAt,
@@ -71,8 +72,28 @@ function alive(record: InboundRecord, state: StationsState): Decision {
   // Registered again under a new epoch, after Redis was away: nothing happened to the station.
   if (before.online && isSame) return {}
   const { gatewayId, connectionId, protocol } = row
-  const data = { gatewayId, connectionId, protocol, remoteAddress: row.remoteAddress, securityProfile }
+  const proof = { securityProfile, certificateFingerprint }
+  const data = { gatewayId, connectionId, protocol, remoteAddress: row.remoteAddress, ...proof }
   return { events: [{ type: 'station.connected', subject: 'station', data }] }
+}
+
+/**
+ * The profile that binds the station from now on: the highest it proved since the operator last chose one (security
+ * white paper, A00.FR.005: no message of OCPP lowers it).
+ */
+function provenProfile(
+  { payload, receivedAt }: InboundRecord,
+  before: StationStateRow,
+  policy: StationPolicy | null,
+): Pick<StationStateRow, 'securityProfile' | 'profileProvenAt'> {
+  const { profileProvenAt } = before
+  const setAt = policy?.profileSetAt ?? null
+  const holds = profileProvenAt !== null && (setAt === null || setAt < profileProvenAt)
+  const bound = holds ? before.securityProfile : 0
+  // A record of presence says nothing about how the station came in.
+  const proven = typeof payload.securityProfile === 'number' ? payload.securityProfile : -1
+  if (proven < bound) return { securityProfile: bound, profileProvenAt }
+  return { securityProfile: proven, profileProvenAt: holds ? latest(profileProvenAt, receivedAt) : receivedAt }
 }
 
 /** Fleets moved here by DNS never boot again; an operator's "reject" or "pending" still holds for them. */

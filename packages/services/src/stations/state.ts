@@ -8,6 +8,8 @@ export interface StationPolicy {
   pendingIntervalSeconds: number
   heartbeatIntervalSeconds: number
   acceptWithoutBoot: boolean
+  /** When the operator last chose the security profile. */
+  profileSetAt: Date | null
 }
 
 /** A row of station_state. */
@@ -32,6 +34,9 @@ export interface StationStateRow {
   connectionId: string | null
   epoch: bigint
   protocol: string | null
+  /** The highest it proved since the operator last chose one; the gateway refuses a lower one. */
+  securityProfile: number
+  profileProvenAt: Date | null
   remoteAddress: string | null
   connectedAt: Date | null
   disconnectedAt: Date | null
@@ -277,6 +282,8 @@ function blankState(stationId: string): StationStateRow {
     connectionId: null,
     epoch: 0n,
     protocol: null,
+    securityProfile: 0,
+    profileProvenAt: null,
     remoteAddress: null,
     connectedAt: null,
     disconnectedAt: null,

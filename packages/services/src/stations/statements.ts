@@ -2,7 +2,8 @@ import { deleteFrom, insertInto, selectFrom, sql, upsertInto } from '@busbar/sto
 
 export const selectPolicies = sql(`
   SELECT id, registration_policy AS "registrationPolicy", pending_interval_seconds AS "pendingIntervalSeconds",
-    heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot"
+    heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot",
+    profile_set_at AS "profileSetAt"
   FROM station WHERE id = ANY($1)`)
 
 export const selectStates = sql(`
@@ -10,7 +11,8 @@ export const selectStates = sql(`
     boot_reason AS "bootReason", vendor, model, serial_number AS "serialNumber",
     charge_box_serial_number AS "chargeBoxSerialNumber", firmware_version AS "firmwareVersion",
     iccid, imsi, meter_type AS "meterType", meter_serial_number AS "meterSerialNumber", online,
-    gateway_id AS "gatewayId", connection_id AS "connectionId", epoch, protocol, remote_address AS "remoteAddress",
+    gateway_id AS "gatewayId", connection_id AS "connectionId", epoch, protocol,
+    security_profile AS "securityProfile", profile_proven_at AS "profileProvenAt", remote_address AS "remoteAddress",
     connected_at AS "connectedAt", disconnected_at AS "disconnectedAt", last_seen_at AS "lastSeenAt"
   FROM station_state WHERE station_id = ANY($1)`)
 
@@ -60,6 +62,8 @@ export const upsertStates = upsertInto(
     connectionId: 'text',
     epoch: 'int8',
     protocol: 'text',
+    securityProfile: 'int2',
+    profileProvenAt: 'timestamptz',
     remoteAddress: 'text',
     connectedAt: 'timestamptz',
     disconnectedAt: 'timestamptz',

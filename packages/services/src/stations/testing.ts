@@ -16,6 +16,7 @@ export function stationPolicy(overrides: Partial<StationPolicy> = {}): StationPo
     pendingIntervalSeconds: 60,
     heartbeatIntervalSeconds: 300,
     acceptWithoutBoot: false,
+    profileSetAt: null,
     ...overrides,
   }
 }
