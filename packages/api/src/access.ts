@@ -30,6 +30,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/stations/:id': readers,
   'PATCH /v1/stations/:id': operators,
   'DELETE /v1/stations/:id': operators,
+  'GET /v1/presets': readers,
   'GET /v1/stations/:id/variables': readers,
   'PUT /v1/stations/:id/secret': operators,
   'PUT /v1/stations/:id/registration': operators,

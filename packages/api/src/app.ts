@@ -27,6 +27,7 @@ import { configurationRoutes } from './routes/configuration.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes } from './routes/events.js'
 import { journalRoutes } from './routes/journal.js'
+import { presetRoutes, renewPresets } from './routes/presets.js'
 import { siteRoutes } from './routes/sites.js'
 import { stationAccessRoutes } from './routes/station-access.js'
 import { stationRoutes } from './routes/stations.js'
@@ -103,6 +104,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   healthRoutes(app, { metrics: ports.metrics, ready: ports.ready ?? (() => checkDatabase(ports)) })
   const context = { ...ports, config, keys, events, pokeOutbox: () => sender.poke(), closing: closing.signal }
   for (const routes of allRoutes) routes(app, context)
+  await renewPresets(ports)
   await app.ready()
   return app
 }
@@ -111,6 +113,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   siteRoutes,
   stationRoutes,
   stationAccessRoutes,
+  presetRoutes,
   commandRoutes,
   configurationRoutes,
   ...operations,

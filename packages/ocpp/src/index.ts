@@ -11,6 +11,7 @@ export {
 } from './decimal.js'
 export { normalizeCode, OcppError, type RpcErrorCode, toWireCode } from './errors.js'
 export { callFrame, errorFrame, type Frame, parseFrame, resultFrame } from './frame.js'
+export { findPreset, type Preset, presets, suggestPreset } from './presets.js'
 export {
   type Dialect,
   type Json,
@@ -33,8 +34,17 @@ export {
   type TransactionEventReading,
 } from './readers/transaction-event-201.js'
 export { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
+export {
+  type CompositePeriod,
+  type CompositeRequest,
+  connectorSchedule,
+  type RateUnit,
+  type ScheduledTransaction,
+  stationSchedule,
+} from './smart-charging/composite-schedule.js'
 export { truncateLimit } from './smart-charging/limit.js'
 export { type ChargingProfile16, isClearedBy, isReplacedBy, type PlacedProfile } from './smart-charging/profile.js'
+export { findSwitchFault, type StationSwitch, stationSwitches } from './switches.js'
 export { formatTimestamp, parseTimestamp, type ReadTimestamp } from './timestamp.js'
 export type {
   Requests,

@@ -60,6 +60,30 @@ test('a token goes out as it is registered, with the connector when one is named
   expect((await send('remote-start', { token: 'Card-A' })).sent?.payload).toEqual({ idTag: 'Card-A' })
 })
 
+test('a start may bring the limit for its transaction', async () => {
+  const chargingProfile = {
+    purpose: 'TxProfile',
+    kind: 'Relative',
+    stackLevel: 1,
+    unit: 'A',
+    periods: [{ start: 0, limit: 6 }],
+  }
+  const { sent } = await send('remote-start', { token: 'Card-A', connector: 1, chargingProfile })
+
+  expect(sent?.payload).toEqual({
+    idTag: 'Card-A',
+    connectorId: 1,
+    chargingProfile: {
+      stackLevel: 1,
+      chargingProfilePurpose: 'TxProfile',
+      chargingProfileKind: 'Relative',
+      chargingSchedule: { chargingRateUnit: 'A', chargingSchedulePeriod: [{ startPeriod: 0, limit: 6 }] },
+    },
+  })
+  const elsewhere = { ...chargingProfile, purpose: 'TxDefaultProfile' }
+  expect((await send('remote-start', { token: 'Card-A', chargingProfile: elsewhere })).status).toBe(422)
+})
+
 test.each([
   ['Card-Z', 'Card-Z', 'The token is not registered.'],
   ['card-b', 'Card-B', 'The token is blocked.'],

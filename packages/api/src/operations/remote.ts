@@ -1,6 +1,7 @@
 import type { Database } from '@busbar/store'
 import { z } from 'zod'
 import { found, ProblemError } from '../problems.js'
+import { ProfileDraft, toChargingProfile16 } from './charging-profile.js'
 import { connector } from './control.js'
 import { type OperationContext, operation } from './operation.js'
 
@@ -19,15 +20,21 @@ export const remoteOperations = [
     body: z.strictObject({
       token: z.string().trim().min(1).max(255).describe('In any letter case; sent as it is registered'),
       connector: connector.optional(),
+      chargingProfile: ProfileDraft.optional().describe('Of purpose TxProfile; holds for the transaction that starts'),
     }),
     example: { token: '04E91A2B3C4D80', connector: 1 },
     build: {
-      'ocpp1.6': async ({ token, connector: connectorId }, context) => {
+      'ocpp1.6': async ({ token, connector, chargingProfile: draft }, context) => {
         const { idTag, warnings } = await toIdTag(token, context.database)
+        const built = draft && (await toChargingProfile16(draft, { ...context, use: 'remote-start', connector }))
         return {
           action: 'RemoteStartTransaction',
-          payload: { idTag, ...(connectorId !== undefined && { connectorId }) },
-          warnings,
+          payload: {
+            idTag,
+            ...(connector !== undefined && { connectorId: connector }),
+            ...(built?.profile && { chargingProfile: built.profile }),
+          },
+          warnings: [...warnings, ...(built?.warnings ?? [])],
         }
       },
     },

@@ -1,3 +1,4 @@
+import { findPreset, findSwitchFault, suggestPreset } from '@busbar/ocpp'
 import type { Connector, DesiredAvailability, Evse, Station as StationRow, StationState } from '@busbar/store'
 import { z } from 'zod'
 import { nullableTime, protocol, stationId, text, time, toNullableTime, toTime } from '../schemas.js'
@@ -17,6 +18,13 @@ export const password = z
 
 const seconds = z.int().min(1).max(86_400)
 
+const switches = z.record(text(64), z.union([z.boolean(), z.number(), text(200)])).superRefine((set, context) => {
+  for (const [name, value] of Object.entries(set)) {
+    const message = findSwitchFault(name, value)
+    if (message !== null) context.addIssue({ code: 'custom', path: [name], message })
+  }
+})
+
 const changeable = {
   name: text(200).nullable().optional(),
   serialNumber: text(64)
@@ -31,10 +39,12 @@ const changeable = {
   securityProfile: z.int().min(0).max(3).optional(),
   protocols: z.array(protocol).max(3).optional().describe('What it may speak; empty is all that are enabled'),
   protocolWithoutHeader: protocol.nullable().optional().describe('Assumed when its upgrade names none; null refuses'),
-  switches: z
-    .record(text(64), z.union([z.boolean(), z.number(), text(200)]))
+  switches: switches.optional().describe('Tolerances and reactions of its own, by name; see `GET /v1/presets`'),
+  preset: text(64)
+    .refine((name) => findPreset(name) !== undefined, 'There is no preset of this name')
+    .nullable()
     .optional()
-    .describe('Tolerances and reactions, by name'),
+    .describe('Switches for its make, which its own overlay'),
 }
 export const StationChange = z.strictObject(changeable)
 export const StationDraft = z.strictObject({ id: stationId, password: password.optional(), ...changeable })
@@ -89,7 +99,10 @@ export const Station = z
     securityProfile: z.int(),
     protocols: z.array(z.string()),
     protocolWithoutHeader: z.string().nullable(),
-    switches: z.unknown(),
+    switches: z.unknown().describe('Its own'),
+    preset: z.string().nullable(),
+    suggestedPreset: z.string().nullable().describe('By what it said of itself when it booted'),
+    effectiveSwitches: z.unknown().describe("The preset's, overlaid by its own"),
     createdAt: time,
     updatedAt: time,
     registration: registrationState.exclude(['none']).nullable().describe('null before the first boot'),
@@ -150,9 +163,12 @@ export interface StationParts {
 }
 
 export function toStation({ station, state, evses, desired }: StationParts): z.infer<typeof Station> {
-  const { foldedId: _, createdAt, updatedAt, ...decided } = station
+  const { foldedId: _, createdAt, updatedAt, switches: effectiveSwitches, ownSwitches, ...decided } = station
   return {
     ...decided,
+    switches: ownSwitches,
+    effectiveSwitches,
+    suggestedPreset: suggestPreset(state?.vendor ?? null, state?.model ?? null)?.name ?? null,
     registrationPolicy: registrationPolicy.parse(station.registrationPolicy),
     createdAt: toTime(createdAt),
     updatedAt: toTime(updatedAt),

@@ -159,6 +159,45 @@ test('a change keeps what it does not name', async () => {
   expect((await auditOf('CS-change')).map(({ action }) => action)).toEqual(['station.create', 'station.update'])
 })
 
+test("a preset's switches hold where the station's own say nothing", async () => {
+  await register({ id: 'CS-preset', switches: { callPauseMs: 200 } })
+  const change = async (payload: object) =>
+    (await api.request('operator', { method: 'PATCH', url: '/v1/stations/CS-preset', payload })).json()
+
+  expect(await change({ preset: 'wallbox' })).toMatchObject({
+    preset: 'wallbox',
+    switches: { callPauseMs: 200 },
+    effectiveSwitches: { callPauseMs: 200, chargingProfileRelativeOnly: true },
+  })
+  expect(await change({ switches: { chargingProfileRelativeOnly: false } })).toMatchObject({
+    effectiveSwitches: { callPauseMs: 1000, chargingProfileRelativeOnly: false },
+  })
+  expect(await change({ preset: null })).toMatchObject({ effectiveSwitches: { chargingProfileRelativeOnly: false } })
+})
+
+test.each([{ preset: 'nobody' }, { switches: { tolerateinvalid: true } }, { switches: { callPauseMs: true } }])(
+  'the change %j is refused',
+  async (payload) => {
+    await register({ id: 'CS-no-switch' })
+    const response = await api.request('operator', { method: 'PATCH', url: '/v1/stations/CS-no-switch', payload })
+
+    expect(response.statusCode).toBe(400)
+  },
+)
+
+test('presets are listed with the one that what a station said suggests', async () => {
+  await register({ id: 'CS-suggest' })
+  await connect('CS-suggest', { vendor: 'KEBA AG', model: 'P30' })
+
+  const { items, switches } = (await api.request('viewer', { url: '/v1/presets?station=CS-suggest' })).json()
+
+  const suggested = items.filter((preset: { suggested: boolean }) => preset.suggested)
+  expect(suggested).toMatchObject([{ name: 'keba', switches: { idTagBeforeUnderscore: true } }])
+  expect(switches).toContainEqual(expect.objectContaining({ name: 'tolerateInvalid', type: 'boolean' }))
+  const station = (await api.request('viewer', { url: '/v1/stations/CS-suggest' })).json()
+  expect(station.suggestedPreset).toBe('keba')
+})
+
 test.each([
   ['PATCH', '', { name: 'x' }],
   ['PUT', '/secret', {}],

@@ -6,6 +6,7 @@ import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found } from '../problems.js'
 import { booleanQuery, defined, stationParams, toNullableTime, toTime } from '../schemas.js'
+import { overlaySwitches } from './presets.js'
 import { hashPassword } from './station-access.js'
 import { findStation, listStations, listVariables } from './station-queries.js'
 import {
@@ -38,6 +39,10 @@ const Registered = Station.extend({
 }).meta({ id: 'RegisteredStation' })
 
 const tags = ['Stations']
+
+function toColumns<Body extends { switches?: object | undefined }>({ switches, ...rest }: Body) {
+  return { ...defined(rest), ...(switches && { ownSwitches: switches }) }
+}
 
 export function stationRoutes(app: Api, { database, vault, backbone }: RouteContext): void {
   const { prisma } = database
@@ -79,7 +84,8 @@ export function stationRoutes(app: Api, { database, vault, backbone }: RouteCont
       const hash = password === undefined ? null : await hashPassword(vault, password, generated)
       const details = { ...station, password: password === undefined ? 'none' : generated ? 'generated' : 'given' }
       await prisma.$transaction([
-        prisma.station.create({ data: { ...defined(station), id, foldedId: id.toLowerCase() } }),
+        prisma.station.create({ data: { ...toColumns(station), id, foldedId: id.toLowerCase() } }),
+        overlaySwitches(prisma, id),
         ...(hash === null ? [] : [prisma.stationSecret.create({ data: { stationId: id, slot: 'current', hash } })]),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.create', id, details) }),
       ])
@@ -118,7 +124,8 @@ export function stationRoutes(app: Api, { database, vault, backbone }: RouteCont
     async (request) => {
       const { id } = request.params
       await prisma.$transaction([
-        prisma.station.update({ where: { id }, data: defined(request.body) }),
+        prisma.station.update({ where: { id }, data: toColumns(request.body) }),
+        overlaySwitches(prisma, id),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.update', id, request.body) }),
       ])
       return toStation(found(await findStation(prisma, id), 'station'))

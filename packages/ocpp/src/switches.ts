@@ -1,0 +1,44 @@
+/** What an operator may switch on for one station: tolerances that can hurt, and reactions. */
+export interface StationSwitch {
+  type: 'boolean' | 'number' | 'text'
+  description: string
+}
+
+const flag = (description: string): StationSwitch => ({ type: 'boolean', description })
+
+/** Every switch there is, by name. What is not set is off. */
+export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
+  // Connection
+  protocolWithoutHeader: { type: 'text', description: 'The version assumed when the upgrade names none' },
+  ignoreMissingPong: flag('A missing pong is no sign of death; two missed Heartbeats are'),
+  anyPassword: flag('Takes passwords of less than 16 characters, an empty one included'),
+  callPauseMs: { type: 'number', description: 'Milliseconds of rest before each of our calls' },
+  callsOnlyAfterBoot: flag('Our calls wait until the station was accepted'),
+
+  // Messages
+  tolerateInvalid: flag('Wrong messages of any action are accepted and counted'),
+  neverChangeAvailability: flag('The typed endpoint sends no ChangeAvailability: it does harm'),
+
+  // Charging
+  tariff: flag('Meter readings are answered with the running cost'),
+  acceptEmptyIdTag: flag('An empty idTag charges: the station is free to all'),
+  idTagBeforeUnderscore: flag('Of an idTag what stands before the first underscore counts'),
+  endSuperseded: flag('A new start on a connector ends the transaction before it, at its last reading'),
+  chargingProfileStackLevelZero: flag('Profiles are sent with stack level 0'),
+  chargingProfileRelativeOnly: flag('Profiles are sent as Relative'),
+  chargingProfileAbsoluteOnly: flag('Profiles are sent as Absolute'),
+  chargingProfileWattsOnly: flag('Limits are sent in W'),
+  chargingProfileConnectorZero: flag('Profiles are set at connector 0'),
+  chargingProfileNotInRemoteStart: flag('A remote start goes out without its profile'),
+
+  // Reactions: calls that nobody asked for
+  setHeartbeatInterval: flag('After each boot HeartbeatInterval is set by ChangeConfiguration'),
+}
+
+/** @returns what is wrong with it, or null */
+export function findSwitchFault(name: string, value: unknown): string | null {
+  const known = Object.hasOwn(stationSwitches, name) ? stationSwitches[name] : undefined
+  if (!known) return 'There is no switch of this name'
+  const type = known.type === 'text' ? 'string' : known.type
+  return typeof value === type ? null : `It is a ${known.type}`
+}
