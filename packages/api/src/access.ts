@@ -53,6 +53,10 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/stations/:id/charging-profiles': operators,
   'POST /v1/stations/:id/charging-profiles/clear': operators,
   'POST /v1/stations/:id/composite-schedule/read': operators,
+  'GET /v1/reservations': readers,
+  'GET /v1/stations/:id/reservations': readers,
+  'POST /v1/stations/:id/reservations': operators,
+  'POST /v1/stations/:id/reservations/cancel': operators,
 
   'GET /v1/tokens': readers,
   'POST /v1/tokens': operators,

@@ -28,6 +28,7 @@ import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes } from './routes/events.js'
 import { journalRoutes } from './routes/journal.js'
 import { presetRoutes, renewPresets } from './routes/presets.js'
+import { reservationRoutes } from './routes/reservations.js'
 import { siteRoutes } from './routes/sites.js'
 import { stationAccessRoutes } from './routes/station-access.js'
 import { stationRoutes } from './routes/stations.js'
@@ -120,6 +121,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   tokenRoutes,
   tokenGroupRoutes,
   transactionRoutes,
+  reservationRoutes,
   journalRoutes,
   deadLetterRoutes,
   eventRoutes,

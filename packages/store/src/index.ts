@@ -8,6 +8,14 @@ export {
 export { DataError, OffsetConflictError, toStoreError, UnavailableError } from './errors.js'
 export type * from './generated/prisma/client.js'
 export { Prisma } from './generated/prisma/client.js'
+export {
+  type IdTag,
+  type ListChange,
+  selectIdTags,
+  selectListChanges,
+  selectUsableIdTags,
+  toAuthorizationData,
+} from './id-tags.js'
 export { type MigrateOptions, type Migration, MigrationError, migrate } from './migrate.js'
 export { newId } from './new-id.js'
 export { ensurePartitions, type Retention } from './partitions.js'

@@ -2,6 +2,7 @@ import { configurationOperations } from './configuration.js'
 import { controlOperations } from './control.js'
 import type { RegisterOperation } from './operation.js'
 import { remoteOperations } from './remote.js'
+import { reservationOperations } from './reservations.js'
 import { smartChargingOperations } from './smart-charging.js'
 import { triggerOperations } from './trigger.js'
 
@@ -10,6 +11,7 @@ export const operations: readonly RegisterOperation[] = [
   ...controlOperations,
   ...remoteOperations,
   ...configurationOperations,
+  ...reservationOperations,
   ...smartChargingOperations,
   ...triggerOperations,
 ]
