@@ -5,7 +5,7 @@ import * as v201 from './generated/validators-v201.js'
 import type { MessageType, Protocol } from './protocol.js'
 import { roundedOf } from './rounded.js'
 import { isLenientDateTime, isStrictDateTime } from './timestamp.js'
-import type { SchemaError } from './validator.js'
+import type { SchemaError, Validator } from './validator.js'
 
 export interface Violation {
   code: RpcErrorCode
@@ -32,12 +32,28 @@ export function validate(
   payload: unknown,
   side: Side,
 ): Violation[] {
+  const validator = findValidator(protocol, action, type, side)
+  if (!validator) return [{ code: 'NotImplemented', path: '', message: 'The action is not known' }]
+  return validator(roundedOf(payload)) ? [] : (validator.errors ?? []).map(toViolation)
+}
+
+/** The first thing wrong, as the schema says it; null too for an action nobody knows. */
+export function findSchemaError(
+  protocol: Protocol,
+  action: string,
+  type: MessageType,
+  payload: unknown,
+  side: Side,
+): SchemaError | null {
+  const validator = findValidator(protocol, action, type, side)
+  return !validator || validator(roundedOf(payload)) ? null : (validator.errors?.[0] ?? null)
+}
+
+function findValidator(protocol: Protocol, action: string, type: MessageType, side: Side): Validator | undefined {
   const { validators, useDateTime } = schemas[protocol]
   const title = `${action}${type === 'request' ? 'Request' : 'Response'}`
-  const validator = Object.hasOwn(validators, title) ? validators[title] : undefined
-  if (!validator) return [{ code: 'NotImplemented', path: '', message: 'The action is not known' }]
   useDateTime(side === 'inbound' ? isLenientDateTime : isStrictDateTime)
-  return validator(roundedOf(payload)) ? [] : (validator.errors ?? []).map(toViolation)
+  return Object.hasOwn(validators, title) ? validators[title] : undefined
 }
 
 const codes: Record<string, RpcErrorCode> = {
@@ -52,7 +68,7 @@ const codes: Record<string, RpcErrorCode> = {
 /** The name of an extra property is the sender's, so as long as they like. */
 const maxDetailLength = 100
 
-function toViolation(error: SchemaError): Violation {
+export function toViolation(error: SchemaError): Violation {
   const { instancePath: path, keyword, params, message = keyword } = error
   // A payload that is no object at all is malformed, not a field of the wrong type.
   const code = path === '' && keyword === 'type' ? 'FormatViolation' : (codes[keyword] ?? 'PropertyConstraintViolation')

@@ -6,6 +6,7 @@ export type QuirkKind =
   | 'field-missing'
   | 'field-type'
   | 'field-value'
+  | 'field-unknown'
   | 'text-too-long'
   | 'text-padded'
   | 'text-empty'
@@ -29,6 +30,7 @@ const codes: Record<QuirkKind, RpcErrorCode> = {
   'field-missing': 'OccurrenceConstraintViolation',
   'field-type': 'TypeConstraintViolation',
   'field-value': 'PropertyConstraintViolation',
+  'field-unknown': 'FormatViolation',
   'text-too-long': 'PropertyConstraintViolation',
   'text-padded': 'PropertyConstraintViolation',
   'text-empty': 'PropertyConstraintViolation',

@@ -1,4 +1,4 @@
-import { type Payload, redact, validate } from '@busbar/ocpp'
+import { type Payload, type QuirkKind, redact, repairAnswer } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import { isObject } from '../pipeline/objects.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
@@ -34,7 +34,7 @@ export function takeOutcome(
   const { commandId } = record.payload
   const before = typeof commandId === 'string' ? state.find(commandId) : undefined
   if (!before || before.stationId !== record.stationId) return {}
-  const outcome = parseOutcome(record, before)
+  const { outcome, quirks } = parseOutcome(record, before)
   const step = settle(before, outcome, now)
   if (step.command === before) return {}
 
@@ -44,38 +44,46 @@ export function takeOutcome(
   const secret = protocol && concludePassword(stationId, protocol, action, sent, outcome, vault)
   if (secret) state.changeSecret(secret)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
-  return toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics })
+  return { ...toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics }), quirks }
 }
 
 /** @throws Error for a record that our own side would never write */
-function parseOutcome(record: InboundRecord, command: Command): CallOutcome {
+function parseOutcome(record: InboundRecord, command: Command): { outcome: CallOutcome; quirks: QuirkKind[] } {
   const { callIndex, outcome, error, sentAt, at } = record.payload
   if (!Number.isInteger(callIndex) || !kinds.has(outcome)) throw new Error('a record of type outcome holds none')
   const kind = outcome as OutcomeKind
   const answeredAt = new Date(typeof at === 'string' ? at : Number.NaN)
+  const { quirks = [], ...answer } = kind === 'result' ? readAnswer(command, record.payload.payload) : {}
   return {
-    callIndex: callIndex as number,
-    kind,
-    at: Number.isNaN(answeredAt.getTime()) ? record.receivedAt : answeredAt,
-    epoch: record.epoch === 0 ? null : record.epoch,
-    ...(typeof sentAt === 'string' && { sentAt }),
-    ...(isObject(error) && { error: toError(error) }),
-    ...(kind === 'result' && readAnswer(command, record.payload.payload)),
+    outcome: {
+      callIndex: callIndex as number,
+      kind,
+      at: Number.isNaN(answeredAt.getTime()) ? record.receivedAt : answeredAt,
+      epoch: record.epoch === 0 ? null : record.epoch,
+      ...(typeof sentAt === 'string' && { sentAt }),
+      ...(isObject(error) && { error: toError(error) }),
+      ...answer,
+    },
+    quirks,
   }
 }
 
-/** @see OCPP 2.0.1 part 4 §4.1.7: a CALLRESULT that breaks its schema is not answered, its command has failed */
-function readAnswer(
-  { protocol, action }: Command,
-  payload: unknown,
-): Pick<CallOutcome, 'verdict' | 'response' | 'error'> {
-  const response: Payload = isObject(payload) ? payload : {}
-  if (!protocol) return { response, verdict: toAnswerVerdict(action, response) }
-  const redacted = redact(protocol, action, 'response', response)
-  const [violation] = validate(protocol, action, 'response', payload, 'inbound')
-  if (!violation) return { response: redacted, verdict: toAnswerVerdict(action, response) }
+type ReadAnswer = Pick<CallOutcome, 'verdict' | 'response' | 'error'> & { quirks?: QuirkKind[] }
+
+/**
+ * Tolerant: what can be read as it was meant counts so.
+ * @see OCPP 2.0.1 part 4 §4.1.7: a CALLRESULT that breaks its schema is not answered, its command has failed
+ */
+function readAnswer({ protocol, action }: Command, payload: unknown): ReadAnswer {
+  if (!protocol) {
+    const response: Payload = isObject(payload) ? payload : {}
+    return { response, verdict: toAnswerVerdict(action, response) }
+  }
+  const { payload: meant, quirks, violation } = repairAnswer(protocol, action, payload)
+  const response = redact(protocol, action, 'response', meant)
+  if (!violation) return { response, verdict: toAnswerVerdict(action, meant), quirks }
   const { code, message } = violation
-  return { response: redacted, error: { code, description: `The answer breaks its schema: ${message}` } }
+  return { response, error: { code, description: `The answer breaks its schema: ${message}` }, quirks }
 }
 
 function toError({ code, description, details }: Payload): CommandError {

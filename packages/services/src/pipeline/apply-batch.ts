@@ -56,6 +56,7 @@ export async function applyBatch<State>(batch: LogBatch, service: Service<State>
       const attempt = await decideAll(records, service, tools, now)
       if (attempt.kind === 'decided') {
         await commit([...attempt.statements, ...tail()], service, tools)
+        countQuirks(attempt.decided, tools.metrics)
         return {
           decided: attempt.decided,
           dispatches: attempt.decided.flatMap(({ decision }) => decision.dispatches ?? []),
@@ -127,6 +128,12 @@ async function commit<State>(statements: readonly Sql[], service: Service<State>
   const stop = tools.metrics.commitSeconds.startTimer({ service: service.name })
   await tools.ports.database.commit(statements)
   stop()
+}
+
+function countQuirks(decided: Decided['decided'], { quirks }: ServiceMetrics): void {
+  for (const { decision } of decided) {
+    for (const kind of decision.quirks ?? []) quirks.inc({ kind })
+  }
 }
 
 /**

@@ -10,6 +10,8 @@ export interface ServiceMetrics {
   redos: Counter<'service' | 'reason'>
   answersLost: Counter<'service'>
   failuresAfterCommit: Counter<'service'>
+  /** One metric with the gateway's. */
+  quirks: Counter<'kind'>
 }
 
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
@@ -34,6 +36,7 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
       'action',
       'outcome',
     ]),
+    quirks: counter('busbar_quirks_total', 'Deviations of stations that were tolerated', ['kind']),
     redos: counter('busbar_service_redos_total', 'Batches decided again, by reason', ['service', 'reason']),
     answersLost: counter('busbar_service_answers_lost_total', 'Answers the station channels did not take', ['service']),
     failuresAfterCommit: counter('busbar_service_failures_after_commit_total', 'Work after a commit that failed', [

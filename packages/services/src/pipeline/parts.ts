@@ -152,6 +152,7 @@ export function mergeDecisions(decisions: readonly Decision[]): Decision {
     },
     dispatches: decisions.flatMap(({ dispatches = [] }) => dispatches),
     verdicts: decisions.flatMap(({ verdicts = [] }) => verdicts),
+    quirks: decisions.flatMap(({ quirks = [] }) => quirks),
     records: decisions.flatMap(({ records = [] }) => records),
   }
 }

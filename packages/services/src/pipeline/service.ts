@@ -13,6 +13,7 @@ import type { Database, Sql, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Reaction } from './reactions.js'
+import type { ToleranceKind } from './tolerances.js'
 
 /** What a service stands on. */
 export interface Ports {
@@ -83,6 +84,8 @@ export interface Decision {
   dispatches?: Dispatch[]
   /** Published on the command's verdict channel once committed (commands service). */
   verdicts?: Verdict[]
+  /** Deviations of the station that were tolerated; counted once committed. */
+  quirks?: readonly ToleranceKind[]
   /** Any other record, through the outbox: order per partition, at least once. `topic` is a full name. */
   records?: OutgoingRecord[]
 }
