@@ -70,8 +70,8 @@ const variables = z.strictObject({
   GATEWAY_TRUST_POLL_SECONDS: z.coerce.number().int().min(1).max(30).default(15),
   /** Lets stations in that are registered with security profile 0: no credentials. */
   GATEWAY_ALLOW_PROFILE_0: flag.default(false),
-  /** What O of a station's certificate has to be; not looked at while empty. */
-  OPERATOR_NAME: z.string().min(1).optional(),
+  /** O of the certificates that stations get and have to show; not looked at while empty. */
+  OPERATOR_NAME: z.string().min(1).max(64).optional(),
   GATEWAY_PING_INTERVAL_SECONDS: z.coerce.number().int().min(1).default(30),
   GATEWAY_UPGRADES_PER_SECOND: z.coerce.number().int().min(1).default(2_000),
   GATEWAY_PROTOCOLS: list.pipe(z.array(protocol).min(1)).default(['ocpp2.0.1', 'ocpp1.6']),

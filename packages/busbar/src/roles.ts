@@ -1,6 +1,7 @@
 import { startApi, startHealthServer } from '@busbar/api'
 import { type GatewayConfig, startGateway } from '@busbar/gateway'
 import {
+  createBuiltInIssuer,
   createCommandIntake,
   createCommandsService,
   createJournalService,
@@ -87,8 +88,10 @@ function toTlsConfig(values: Platform['config']['values']): GatewayConfig['tls']
 
 /** Decides and stores. Every service named runs as a consumer group member of its own. */
 export async function startWorkerRole(platform: Platform, names: readonly RunnableService[]): Promise<Running[]> {
+  const operatorName = platform.config.values.OPERATOR_NAME ?? null
+  const certificates = { operatorName, issuer: createBuiltInIssuer({ ...platform, operatorName }) }
   const create = {
-    stations: () => runService(createStationsService(), platform),
+    stations: () => runService(createStationsService({ certificates }), platform),
     transactions: () => runService(createTransactionsService(), platform),
     reservations: () => runService(createReservationsService(), platform),
     commands: () => runService(createCommandsService(platform), platform),

@@ -1,3 +1,5 @@
+export { createBuiltInIssuer } from './certificates/built-in-issuer.js'
+export type { CertificateIssuer, IssueRequest } from './certificates/issuer.js'
 export {
   type CommandIntake,
   createCommandIntake,

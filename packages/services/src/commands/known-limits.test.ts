@@ -6,6 +6,7 @@ import { applyBatch } from '../pipeline/apply-batch.js'
 import { serviceMetrics } from '../pipeline/metrics.js'
 import { fakePorts, logRecord } from '../pipeline/testing.js'
 import { createStationsService } from '../stations/service.js'
+import { stationsDeps } from '../stations/testing.js'
 import { type CommandsWorld, commandsWorld } from './testing-world.js'
 
 let store: TestDatabase
@@ -44,7 +45,7 @@ async function takeIn(rows: readonly OutboxRow[]) {
     logRecord({ topic, key, value: Buffer.from(value), headers }),
   )
   const batch = { records, advance: { text: 'SELECT 1', values: [] } }
-  const { dead } = await applyBatch(batch, createStationsService(), {
+  const { dead } = await applyBatch(batch, createStationsService(stationsDeps), {
     ports,
     sender,
     metrics: serviceMetrics(ports.metrics),

@@ -4,6 +4,10 @@
  * stations break on surprises.
  */
 export const reactions = {
+  /** The station asked to have its certificate signed (OCPP 1.6 security white paper A02, A03). */
+  'certificate-signed': { switch: null },
+  /** The certificate of a station comes to its end: it is asked to send a new request. */
+  'certificate-renewal': { switch: 'renew-certificates' },
   /** A token was refused after a safe answer had let it charge: the transaction is stopped. */
   'stop-refused': { switch: null },
 } as const satisfies Readonly<Record<string, { switch: string | null }>>

@@ -124,6 +124,7 @@ const ownTypes = new Set([
   'password-used',
   'superseded',
   'command-news',
+  'certificate-issued',
   'event',
 ])
 

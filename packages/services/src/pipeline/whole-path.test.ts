@@ -5,6 +5,7 @@ import { Registry } from 'prom-client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createJournalService } from '../journal/service.js'
 import { createStationsService } from '../stations/service.js'
+import { stationsDeps } from '../stations/testing.js'
 import { replayDeadLetter } from './dead-letter.js'
 import { startDueJobs } from './due-jobs.js'
 import { runService } from './run-service.js'
@@ -67,7 +68,7 @@ test('a boot is decided, stored, answered, told as an event and journaled, once'
     onRecords: (records) => events.push(...records.map((record) => JSON.parse(record.value.toString()))),
   })
   const heard = await listen()
-  await start(createStationsService())
+  await start(createStationsService(stationsDeps))
   await start(createJournalService())
 
   await backbone.log.append(boot(1))
@@ -88,13 +89,13 @@ test('a boot is decided, stored, answered, told as an event and journaled, once'
 
 test('a worker that starts again goes on where the last one committed', async () => {
   const heard = await listen()
-  const first = await runService(createStationsService(), ports)
+  const first = await runService(createStationsService(stationsDeps), ports)
   await backbone.log.append(boot(1))
   await eventually(() => expect(heard).toHaveLength(1))
   await first.stop()
   await backbone.log.append(boot(2))
 
-  await start(createStationsService())
+  await start(createStationsService(stationsDeps))
 
   await eventually(() => expect(heard).toHaveLength(2))
   expect(await query('SELECT boot_count FROM station_state')).toEqual([{ boot_count: 2 }])
@@ -102,7 +103,7 @@ test('a worker that starts again goes on where the last one committed', async ()
 
 test('a dead letter is decided after the bug is mended and the letter replayed', async () => {
   const heard = await listen()
-  const stations = createStationsService()
+  const stations = createStationsService(stationsDeps)
   let isMended = false
   await start({
     ...stations,

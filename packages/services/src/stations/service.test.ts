@@ -4,9 +4,9 @@ import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { decisionContext, inboundCall, loggedCall } from '../pipeline/testing.js'
 import { createStationsService } from './service.js'
-import { applyRecords, newsRecord } from './testing.js'
+import { applyRecords, newsRecord, stationsDeps } from './testing.js'
 
-const service = createStationsService()
+const service = createStationsService(stationsDeps)
 let store: TestDatabase
 
 beforeAll(async () => {
@@ -164,7 +164,7 @@ test.each([
   ['ocpp2.0.1', 'NotSupported'],
   ['ocpp2.1', 'NotSupported'],
 ] as const)('on %s a call that waits for a decision nobody makes is refused with %s', (protocol, code) => {
-  const record = inboundCall('SignCertificate', { csr: 'x' }, { protocol })
+  const record = inboundCall('VendorsOwn', {}, { protocol })
 
   expect(() => service.decide(record, new Map(), decisionContext(record))).toThrow(
     expect.objectContaining({ code }) as OcppError,

@@ -1,5 +1,8 @@
+import { type CertificatesDeps, createCertificatesPart } from '../certificates/part.js'
+import { installedRootsPart } from '../installed-roots/part.js'
 import { composeParts, type OpenParts, type Part, toPart } from '../pipeline/parts.js'
 import type { Service } from '../pipeline/service.js'
+import { securityPart } from '../security/part.js'
 import { transfersPart } from '../transfers/part.js'
 import { actions } from './actions.js'
 import { availabilityPart } from './availability/part.js'
@@ -21,11 +24,14 @@ export const stationsPart: Part<StationsState> = {
   save: saveStations,
 }
 
-/**
- * What stations say about themselves. See README.md.
- * @param vendorHandlers for DataTransfer, beside Busbar's own
- */
-export function createStationsService(vendorHandlers: VendorHandlers = {}): Service<OpenParts> {
+export interface StationsDeps {
+  certificates: CertificatesDeps
+  /** For DataTransfer, beside Busbar's own. */
+  vendorHandlers?: VendorHandlers
+}
+
+/** What stations say about themselves. See README.md. */
+export function createStationsService({ certificates, vendorHandlers }: StationsDeps): Service<OpenParts> {
   return {
     name: 'stations',
     topics: (names) => [names.lane('stations')],
@@ -35,6 +41,9 @@ export function createStationsService(vendorHandlers: VendorHandlers = {}): Serv
       toPart(availabilityPart),
       toPart(transfersPart),
       toPart(dataTransferPart({ ...vendorHandlers, ...ownHandlers })),
+      toPart(createCertificatesPart(certificates)),
+      toPart(installedRootsPart),
+      toPart(securityPart),
     ]),
   }
 }

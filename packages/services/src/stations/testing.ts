@@ -6,8 +6,19 @@ import { serviceMetrics } from '../pipeline/metrics.js'
 import { decidePart } from '../pipeline/parts.js'
 import type { DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { fakePorts, inboundRecord, logRecord } from '../pipeline/testing.js'
-import { createStationsService, stationsPart } from './service.js'
+import { createStationsService, type StationsDeps, stationsPart } from './service.js'
 import { type StationPolicy, type StationsRows, StationsState } from './state.js'
+
+/** For tests of the service that are not about certificates. */
+export const stationsDeps: StationsDeps = {
+  certificates: {
+    operatorName: 'Operator',
+    issuer: {
+      isReady: async () => false,
+      issue: () => Promise.reject(new Error('nobody signs here')),
+    },
+  },
+}
 
 export function stationPolicy(overrides: Partial<StationPolicy> = {}): StationPolicy {
   return {
@@ -48,7 +59,7 @@ let offset = 0n
 export async function applyRecords(
   database: Database,
   records: readonly LogRecord[],
-  service = createStationsService(),
+  service = createStationsService(stationsDeps),
 ) {
   const ports = { ...fakePorts(), database }
   const sender = { service: 'stations', logId: 'test-log', topics: ports.backbone.topics }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { decidePart } from '../../pipeline/parts.js'
 import { decisionContext, inboundCall } from '../../pipeline/testing.js'
 import { createStationsService } from '../service.js'
+import { stationsDeps } from '../testing.js'
 import { ownHandlers, type VendorHandlers } from './handlers.js'
 import { dataTransferPart } from './part.js'
 
@@ -56,7 +57,7 @@ test('an echo comes back as it was sent', () => {
 })
 
 test('the service takes handlers beside its own', async () => {
-  const service = createStationsService(handlers)
+  const service = createStationsService({ ...stationsDeps, vendorHandlers: handlers })
   const record = inboundCall(
     'DataTransfer',
     { vendorId: 'com.example', messageId: 'setLedColor' },
