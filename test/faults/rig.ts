@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Answer, StationSocket, type StationSocketOptions, UpgradeRefused } from '@busbar/simulator'
+import { type Answer, StationSocket, type StationSocketOptions } from '@busbar/simulator'
 import { untilDrained } from '../support/log-ends.js'
 import type { System } from '../support/system.js'
 import { Random } from './random.js'
@@ -52,23 +52,13 @@ export class Rig {
     return StationSocket.open({ url, id, password, protocols: ['ocpp1.6'], ...rest })
   }
 
-  /** @returns the HTTP status of an upgrade: 101 when it was let in, and closed again */
-  async statusOf(id: string, address: string, secret?: string): Promise<number> {
-    try {
-      const headers = { 'X-Forwarded-For': address }
-      const socket = await StationSocket.open({
-        url: this.system.urls[0] ?? '',
-        id,
-        protocols: ['ocpp1.6'],
-        headers,
-        ...(secret === undefined ? {} : { password: secret }),
-      })
-      socket.close()
-      return 101
-    } catch (cause) {
-      if (cause instanceof UpgradeRefused) return cause.status
-      throw cause
-    }
+  /** A raw command. @throws when the API refuses it */
+  command(stationId: string, action: string, payload: object, { wait = 0 } = {}) {
+    return this.system.api.expect<{ id: string; status: string; response: Record<string, unknown> | null }>(
+      'POST',
+      `/stations/${stationId}/commands?wait=${wait}`,
+      { action, payload },
+    )
   }
 
   async query<Row extends object>(text: string, values: unknown[] = []): Promise<Row[]> {

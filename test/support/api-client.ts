@@ -19,6 +19,7 @@ export class ApiClient {
     path: string,
     body?: unknown,
     headers: Record<string, string> = {},
+    signal?: AbortSignal,
   ): Promise<ApiAnswer<Body>> {
     const response = await fetch(`${this.url}/v1${path}`, {
       method,
@@ -28,6 +29,7 @@ export class ApiClient {
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
     })
     const text = await response.text()
     return { status: response.status, body: (text ? JSON.parse(text) : null) as Body }

@@ -1,14 +1,14 @@
-import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import type { StationSocket } from '@busbar/simulator'
 import { type Message, meterMessage, startMessage, stopMessage } from '../charging.js'
+import { proveProperties } from '../properties.js'
 import type { Random } from '../random.js'
 import { result, token } from '../rig.js'
 import { exactly, none, row, shown } from '../row.js'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const propertiesFile = 'packages/services/src/transactions/convergence.properties.test.ts'
-const chunk = 20_000
+const rules = {
+  file: 'packages/services/src/transactions/convergence.properties.test.ts',
+  title: '1.6 transaction comes to one state',
+}
 
 /** Any registers, rising or not, and a Stop that fits or not. */
 function drawHistory(random: Random, beganAt: Date) {
@@ -81,7 +81,7 @@ export const histories = row({
         if (found.get(began) !== state) different.push(`${id} ${began}: ${state}, shuffled ${found.get(began)}`)
       }
     }
-    const proven = proveProperties(properties, () => rig.isOver)
+    const proven = proveProperties(rules.file, rules.title, properties, () => rig.isOver)
     return {
       injected: `${played} histories through the running system, ${proven.runs} through the rules`,
       figures: [
@@ -101,18 +101,3 @@ const named = ({ action, payload }: Message, transactionId: number) => ({
   action,
   payload: { ...payload, transactionId },
 })
-
-/** The property test of the rules, again and again with other random histories. */
-function proveProperties(wanted: number, isOver: () => boolean): { runs: number; refuted: number } {
-  let runs = 0
-  while (runs < wanted && !isOver()) {
-    const { status } = spawnSync(
-      'node_modules/.bin/vitest',
-      ['run', '--config=test/vitest.config.ts', propertiesFile, '-t', '1.6 transaction comes to one state'],
-      { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, PROPERTY_RUNS: String(chunk) } },
-    )
-    if (status !== 0) return { runs, refuted: 1 }
-    runs += chunk
-  }
-  return { runs, refuted: 0 }
-}

@@ -5,6 +5,29 @@ import { backlog } from './f03-backlog.js'
 import { oddStops } from './f04-odd-stops.js'
 import { wrongClocks } from './f05-clocks.js'
 import { oddMeters } from './f06-meters.js'
+import { slowStations } from './f26-slow-station.js'
+import { floods } from './f27-flood.js'
+import { crossing } from './f28-crossing.js'
+import { retriedStarts } from './f29-retried-start.js'
+import { wrongCredentials } from './t01-wrong-credentials.js'
+import { credentialFlood } from './t02-credential-flood.js'
+import { idEnumeration } from './t04-id-enumeration.js'
+import { foreignIds } from './t13-foreign-ids.js'
 
 /** In the order of the list. */
-export const rows: readonly Row[] = [replays, histories, backlog, oddStops, wrongClocks, oddMeters]
+export const rows: readonly Row[] = [
+  replays,
+  histories,
+  backlog,
+  oddStops,
+  wrongClocks,
+  oddMeters,
+  slowStations,
+  floods,
+  crossing,
+  retriedStarts,
+  wrongCredentials,
+  credentialFlood,
+  idEnumeration,
+  foreignIds,
+]

@@ -1,0 +1,54 @@
+import { readLogEnds } from '../../support/log-ends.js'
+import { inParallel, password } from '../rig.js'
+import { exactly, none, row } from '../row.js'
+import { addressOf, tryUpgrade } from '../upgrade.js'
+
+/** Below the throttle, which would answer 429. */
+const triesPerAddress = 25
+
+const secrets = [
+  null,
+  '',
+  'wrong',
+  `${password}0`,
+  password.slice(0, -1),
+  password.replaceAll('0', 'O'),
+  '\u0000',
+  'x'.repeat(4_000),
+]
+
+export const wrongCredentials = row({
+  id: 'T1',
+  fault: 'a known id with no or wrong credentials',
+  sizes: { small: { tries: 400 }, full: { tries: 10_000 } },
+  async run(rig, { tries }) {
+    const [id = ''] = await rig.registerStations('SECRET', 1)
+    await rig.drained()
+    const before = await readLogEnds(rig.system)
+    const letIn = await countUpgrades(rig.metrics('gateways'))
+    const [otherAnswers, bodies]: [string[], Set<string>] = [[], new Set()]
+    await inParallel(Array(tries).keys(), 20, async (index) => {
+      const secret = secrets[index % secrets.length] ?? null
+      const { port } = rig.system.gateways[index % rig.system.gateways.length] ?? { port: 0 }
+      const { status, body } = await tryUpgrade(port, id, secret, addressOf(Math.floor(index / triesPerAddress)))
+      bodies.add(body)
+      if (status !== 401) otherAnswers.push(`${secret}: ${status}`)
+    })
+    const after = await readLogEnds(rig.system)
+    const grown = [...after].filter(([place, end]) => end !== before.get(place)).map(([place]) => place)
+    return {
+      injected: `${tries} tries`,
+      figures: [
+        none('answers other than 401', otherAnswers),
+        exactly('bodies', bodies.size, 1),
+        exactly('upgrades', (await countUpgrades(rig.metrics('gateways'))) - letIn, 0),
+        none('partitions of the log with new records', grown),
+      ],
+    }
+  },
+})
+
+async function countUpgrades(metrics: Promise<string[]>): Promise<number> {
+  const found = (await metrics).join('\n').matchAll(/^busbar_gateway_upgrades_total\{.*\} (\d+)$/gm)
+  return [...found].reduce((sum, [, count]) => sum + Number(count), 0)
+}
