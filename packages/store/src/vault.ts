@@ -1,13 +1,5 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  randomBytes,
-  type ScryptOptions,
-  scrypt,
-  timingSafeEqual,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
+import { deriveScrypt, type Standing } from './derivations.js'
 
 const sealedPrefix = 'sealed:v1:'
 const hmacPrefix = 'hmac:v1:'
@@ -23,6 +15,8 @@ export class Vault {
   readonly #sealKey: Buffer
   readonly #hashKey: Buffer
   readonly #signKey: Buffer
+  /** By foreign hash: the password that was right, as we hash our own. A storm of stations coming back costs little then. */
+  readonly #proven = new Map<string, Buffer>()
 
   /** @throws Error when the secret is empty */
   constructor(masterSecret: string) {
@@ -78,20 +72,24 @@ export class Vault {
    * Compares in constant time. A 1.6 AuthorizationKey is configured in hex and sent as bytes by some stations and as
    * hex by others, so both count as the same password (OCPP-J 1.6 §6.2).
    * @param hash of either kind; an unknown kind verifies nothing
+   * @throws UnavailableError when too many suspects wait for the like
    */
-  async verifyPassword(password: Buffer, hash: string): Promise<boolean> {
+  async verifyPassword(password: Buffer, hash: string, standing: Standing = 'clean'): Promise<boolean> {
     if (hash.startsWith(hmacPrefix)) {
       return equal(this.#hmac(password), Buffer.from(hash.slice(hmacPrefix.length), 'base64url'))
     }
     if (!hash.startsWith(scryptPrefix)) return false
+    const print = this.#hmac(password)
+    const proven = this.#proven.get(hash)
+    if (proven && equal(print, proven)) return true
     const [N, r, p, salt, key] = hash.slice(scryptPrefix.length).split(':')
     if (salt === undefined || key === undefined) return false
     const expected = Buffer.from(key, 'base64url')
     const options = { N: Number(N), r: Number(r), p: Number(p), maxmem }
-    return equal(
-      await deriveScrypt(keyBytes(password), Buffer.from(salt, 'base64url'), expected.length, options),
-      expected,
-    )
+    const bytes = Buffer.from(salt, 'base64url')
+    const isRight = equal(await deriveScrypt(keyBytes(password), bytes, expected.length, options, standing), expected)
+    if (isRight) this.#remember(hash, print)
+    return isRight
   }
 
   /** For addresses that carry their own permission. @returns base64url of HMAC-SHA-256 */
@@ -107,6 +105,15 @@ export class Vault {
   /** @returns 40 hex digits, 160 random bits: legal as AuthorizationKey (1.6) and BasicAuthPassword (2.0.1) */
   generatePassword(): string {
     return randomBytes(20).toString('hex')
+  }
+
+  #remember(hash: string, print: Buffer): void {
+    this.#proven.set(hash, print)
+    if (this.#proven.size <= maxProven) return
+    for (const oldest of this.#proven.keys()) {
+      this.#proven.delete(oldest)
+      return
+    }
   }
 
   #hmac(password: Buffer): Buffer {
@@ -127,21 +134,5 @@ function keyBytes(password: Buffer): Buffer {
 
 const foreignCost = { N: 16_384, r: 8, p: 1 } as const
 const maxmem = 64 * 1024 * 1024
-/** Of the four threads Node has for files, DNS and cryptography. */
-const scryptAtOnce = 2
-let running = 0
-const waiting: (() => void)[] = []
-
-async function deriveScrypt(password: Buffer, salt: Buffer, length: number, options: ScryptOptions): Promise<Buffer> {
-  if (running < scryptAtOnce) running += 1
-  else await new Promise<void>((resolve) => waiting.push(resolve))
-  try {
-    return await new Promise((resolve, reject) => {
-      scrypt(password, salt, length, options, (error, key) => (error ? reject(error) : resolve(key)))
-    })
-  } finally {
-    const next = waiting.shift()
-    if (next) next()
-    else running -= 1
-  }
-}
+/** Passwords remembered at once. */
+const maxProven = 50_000

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/system.js'
@@ -16,11 +15,11 @@ const enoughCalls = 200_000
 /** Calls and calls and never reads an answer. @returns how many calls it took until the gateway had enough; null: it never had */
 async function talkWithoutListening(socket: Socket): Promise<number | null> {
   socket.pause()
-  const gone = once(socket, 'close').catch(() => {})
+  const gone = new Promise((resolve) => socket.once('close', resolve))
   for (let count = 0; count < enoughCalls; count += 1) {
     if (socket.destroyed) return count
     if (!socket.write(toFrame(`[2,"${longId}${count}","Heartbeat",{}]`)))
-      await Promise.race([gone, once(socket, 'drain')])
+      await Promise.race([gone, new Promise((resolve) => socket.once('drain', resolve))])
   }
   socket.destroy()
   return null

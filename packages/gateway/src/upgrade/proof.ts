@@ -57,7 +57,7 @@ export async function prove(
   if (needsNone && (headers.authorization === undefined || station.secrets.length === 0)) {
     return { securityProfile: 0, secretSlot: null, certificatePath: [], quirks }
   }
-  const slot = await findPassword(id, station, headers.authorization, ports)
+  const slot = await findPassword(id, station, request, ports)
   if (slot === null) return 'credentials'
   return { securityProfile: isSecure ? 2 : 1, secretSlot: slot, certificatePath: [], quirks }
 }
@@ -91,18 +91,20 @@ function judge(
 /**
  * The user name has to be the station's id, as in the path or as registered (A00.FR.204).
  * @returns the slot of the password; null when it is none of the station's
+ * @throws UnavailableError when too many callers who guessed before wait for the like
  */
 async function findPassword(
   id: string,
   station: StationRecord,
-  header: string | undefined,
-  { vault }: UpgradePorts,
+  { headers, address }: UpgradeRequest,
+  { vault, throttle, now }: UpgradePorts,
 ): Promise<string | null> {
-  const credentials = parseBasic(header)
+  const credentials = parseBasic(headers.authorization)
   if (!credentials) return null
   if (!equal(credentials.username, id) && !equal(credentials.username, station.id)) return null
+  const standing = throttle.isSuspect(address, now()) ? 'suspect' : 'clean'
   for (const { slot, hash } of station.secrets) {
-    if (await vault.verifyPassword(credentials.password, hash)) return slot
+    if (await vault.verifyPassword(credentials.password, hash, standing)) return slot
   }
   return null
 }

@@ -9,6 +9,8 @@ export class Throttle {
   readonly #perMinute: number
   /** In the order the windows began. */
   readonly #failures = new Map<string, { count: number; startedAt: number }>()
+  /** When an address failed last, whatever the id. */
+  readonly #failedAt = new Map<string, number>()
 
   constructor(perMinute: number) {
     this.#perMinute = perMinute
@@ -20,7 +22,14 @@ export class Throttle {
     return failures !== undefined && now - failures.startedAt < windowMs && failures.count >= this.#perMinute
   }
 
-  failed(address: string, stationId: string, now: number): void {
+  /** Has failed within the last minute, with any id: whoever did waits for those who did not. */
+  isSuspect(address: string, now: number): boolean {
+    const failedAt = this.#failedAt.get(address)
+    return failedAt !== undefined && now - failedAt < windowMs
+  }
+
+  /** Counts before the caller is checked, or all guesses that come at once would be checked; `succeeded` takes it back. */
+  tried(address: string, stationId: string, now: number): void {
     const key = toKey(address, stationId)
     const failures = this.#failures.get(key)
     if (failures && now - failures.startedAt < windowMs) {
@@ -32,6 +41,15 @@ export class Throttle {
     for (const [oldest, { startedAt }] of this.#failures) {
       if (this.#failures.size <= maxKeys && now - startedAt < windowMs) break
       this.#failures.delete(oldest)
+    }
+  }
+
+  failed(address: string, now: number): void {
+    this.#failedAt.delete(address)
+    this.#failedAt.set(address, now)
+    for (const [oldest, failedAt] of this.#failedAt) {
+      if (this.#failedAt.size <= maxKeys && now - failedAt < windowMs) break
+      this.#failedAt.delete(oldest)
     }
   }
 

@@ -86,6 +86,15 @@ test('failures are throttled per address and id, successes are not', async () =>
   for (let attempt = 0; attempt < 5; attempt++) expect(await statusOf(connect({ id: 'CP2' }))).toBe(101)
 })
 
+test('guesses that come at once are throttled as if one came after the other', async () => {
+  const { connect, database } = await start({ failuresPerMinute: 3 })
+  const hash = await testVault.hashForeignPassword('right')
+  database.stations.push(stationRecord({ id: 'CP2', secrets: [{ slot: 'current', hash }] }))
+
+  const guesses = Array.from({ length: 10 }, () => statusOf(connect({ id: 'CP2', password: 'wrong' })))
+  expect((await Promise.all(guesses)).filter((status) => status === 401)).toHaveLength(3)
+})
+
 test('either password opens while a change is open', async () => {
   const { connect, database, log } = await start()
   const secrets = ['old', 'new'].map((password, index) => ({

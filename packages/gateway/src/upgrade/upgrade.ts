@@ -84,15 +84,22 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
     if (!(cause instanceof UnavailableError)) throw cause
     return comeBackLater('store-away', id)
   }
+  throttle.tried(address, id, ports.now())
   if (!station) {
-    throttle.failed(address, id, ports.now())
+    throttle.failed(address, ports.now())
     return { status: 404, reason: 'unknown', stationId: id }
   }
   // A certificate can be judged only once the anchors were read.
   if (request.certificate !== null && !ports.trust.isKnown) return comeBackLater('store-away', id)
-  const proof = await prove(id, station, request, ports)
+  let proof: Proof | ProofFault
+  try {
+    proof = await prove(id, station, request, ports)
+  } catch (cause) {
+    if (!(cause instanceof UnavailableError)) throw cause
+    return comeBackLater('shed', id)
+  }
   if (typeof proof === 'string') {
-    throttle.failed(address, id, ports.now())
+    throttle.failed(address, ports.now())
     return toRefusal(proof, id)
   }
   throttle.succeeded(address, id)
