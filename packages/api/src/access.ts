@@ -74,6 +74,14 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/transactions/:id/steps': readers,
   'GET /v1/transactions/:id/readings': readers,
 
+  'GET /v1/trust-anchors': readers,
+  'POST /v1/trust-anchors': admins,
+  'DELETE /v1/trust-anchors/:id': admins,
+  'GET /v1/revoked-certificates': readers,
+  'POST /v1/revoked-certificates': admins,
+  'DELETE /v1/revoked-certificates/:fingerprint': admins,
+  'GET /v1/refused-attempts': readers,
+
   'GET /v1/journal': readers,
   'GET /v1/dead-letters': readers,
   'POST /v1/dead-letters/:id/replay': operators,

@@ -28,13 +28,16 @@ import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes } from './routes/events.js'
 import { journalRoutes } from './routes/journal.js'
 import { presetRoutes, renewPresets } from './routes/presets.js'
+import { refusedAttemptRoutes } from './routes/refused-attempts.js'
 import { reservationRoutes } from './routes/reservations.js'
+import { revokedCertificateRoutes } from './routes/revoked-certificates.js'
 import { siteRoutes } from './routes/sites.js'
 import { stationAccessRoutes } from './routes/station-access.js'
 import { stationRoutes } from './routes/stations.js'
 import { tokenGroupRoutes } from './routes/token-groups.js'
 import { tokenRoutes } from './routes/tokens.js'
 import { transactionRoutes } from './routes/transactions.js'
+import { trustAnchorRoutes } from './routes/trust-anchors.js'
 
 export type Api = FastifyInstance<
   RawServerDefault,
@@ -122,6 +125,9 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   tokenGroupRoutes,
   transactionRoutes,
   reservationRoutes,
+  trustAnchorRoutes,
+  revokedCertificateRoutes,
+  refusedAttemptRoutes,
   journalRoutes,
   deadLetterRoutes,
   eventRoutes,

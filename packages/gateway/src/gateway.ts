@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Backbone } from '@busbar/backbone'
+import type { Backbone, RefusedAttempt } from '@busbar/backbone'
 import { type Database, newId, type Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -16,7 +16,7 @@ import { KeptRecords } from './kept-records.js'
 import { writeRefusal } from './listener.js'
 import { GatewayMetrics } from './metrics.js'
 import { Pulse } from './pulse.js'
-import { type RefusedAttempt, RefusedAttempts } from './refused.js'
+import { RefusedAttempts } from './refused.js'
 import type { HandshakeFault } from './tls/secure-listener.js'
 import { Trust } from './tls/trust.js'
 import { TrustedProxies } from './upgrade/address.js'
@@ -122,6 +122,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
       if (path.length > 0 && !trust.stillHolds(path)) connection.close(closeCodes.policy, 'The certificate is revoked')
     }
   })
+  const stopAnswering = await refused.answerQueries(backbone.channels, id)
   await claims.start(config.leaseRenewMs)
   const beatEveryMs = Math.min(roundMs, (config.pingIntervalSeconds * 1000) / 6)
   const pulse = new Pulse(config.tickMs, beatEveryMs, connectionPorts.busy, (now) => {
@@ -139,6 +140,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   } catch (cause) {
     pulse.stop()
     trust.stop()
+    await stopAnswering()
     await claims.stop()
     throw cause
   }
@@ -246,6 +248,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     pulse.stop()
     trust.stop()
     await Promise.race([Promise.all([...closing, doorsClosed]).then(() => kept.settled()), pause(stopWithinMs)])
+    await stopAnswering()
     await claims.stop()
     metrics.flush()
   }

@@ -1,3 +1,2 @@
 export { closeCodes, type GatewayConfig, gatewayDefaults } from './config.js'
 export { type Gateway, type GatewayPorts, startGateway } from './gateway.js'
-export type { RefusedAttempt } from './refused.js'

@@ -1,15 +1,5 @@
+import { gatewaysChannel, type RefusedAttempt, refusedChannel, type StationChannels } from '@busbar/backbone'
 import type { Logger } from 'pino'
-
-/** A caller that was turned away before the upgrade. */
-export interface RefusedAttempt {
-  /** '' for one that got no TLS: it named no station. */
-  stationId: string
-  /** The last one: unknown, credentials, throttled, profile, protocol, certificate-*, tls-version, tls-suite. */
-  reason: string
-  address: string
-  count: number
-  lastAt: Date
-}
 
 const maxIds = 1_000
 
@@ -30,7 +20,7 @@ export class RefusedAttempts {
     const key = stationId === '' ? `from ${address}` : `as ${stationId}`
     const count = (this.#attempts.get(key)?.count ?? 0) + 1
     this.#attempts.delete(key)
-    this.#attempts.set(key, { stationId, reason, address, count, lastAt: new Date() })
+    this.#attempts.set(key, { stationId, reason, address, count, lastAt: new Date().toISOString() })
     if ((count & (count - 1)) === 0) this.#logger.warn({ station: stationId, reason, address, count }, 'refused')
     if (this.#attempts.size <= maxIds) return
     for (const oldest of this.#attempts.keys()) {
@@ -47,5 +37,16 @@ export class RefusedAttempts {
   /** The latest first. */
   list(): RefusedAttempt[] {
     return [...this.#attempts.values()].reverse()
+  }
+
+  /** Tells the API when it asks. @returns ends that */
+  answerQueries(channels: StationChannels, gatewayId: string): Promise<() => Promise<void>> {
+    return channels.subscribe(gatewaysChannel, (query) => {
+      if (query.kind !== 'refused-query') return
+      const message = { kind: 'refused-attempts', gatewayId, attempts: this.list() } as const
+      channels.publish([{ channel: refusedChannel(query.id), message }]).catch((cause: unknown) => {
+        this.#logger.warn({ cause }, 'the operator could not be told who was refused')
+      })
+    })
   }
 }

@@ -36,7 +36,16 @@ const changeable = {
   pendingIntervalSeconds: seconds.optional().describe('Until a Pending or Rejected station boots again'),
   heartbeatIntervalSeconds: seconds.optional(),
   acceptWithoutBoot: z.boolean().optional().describe('For stations that were moved here and never boot again'),
-  securityProfile: z.int().min(0).max(3).optional(),
+  controllerSerialNumber: text(64)
+    .nullable()
+    .optional()
+    .describe('CN of the certificate of the local controller it may come through'),
+  securityProfile: z
+    .int()
+    .min(0)
+    .max(3)
+    .optional()
+    .describe('The lowest it gets in with. Setting it also lifts what binds it because it proved a higher one'),
   protocols: z.array(protocol).max(3).optional().describe('What it may speak; empty is all that are enabled'),
   protocolWithoutHeader: protocol.nullable().optional().describe('Assumed when its upgrade names none; null refuses'),
   switches: switches.optional().describe('Tolerances and reactions of its own, by name; see `GET /v1/presets`'),
@@ -96,7 +105,9 @@ export const Station = z
     pendingIntervalSeconds: z.int(),
     heartbeatIntervalSeconds: z.int(),
     acceptWithoutBoot: z.boolean(),
-    securityProfile: z.int(),
+    controllerSerialNumber: z.string().nullable(),
+    securityProfile: z.int().describe('The lowest it gets in with, by the operator'),
+    provenProfile: z.int().describe('The highest it proved since that was set: it gets in with none lower'),
     protocols: z.array(z.string()),
     protocolWithoutHeader: z.string().nullable(),
     switches: z.unknown().describe('Its own'),
@@ -163,9 +174,19 @@ export interface StationParts {
 }
 
 export function toStation({ station, state, evses, desired }: StationParts): z.infer<typeof Station> {
-  const { foldedId: _, createdAt, updatedAt, switches: effectiveSwitches, ownSwitches, ...decided } = station
+  const {
+    foldedId: _,
+    profileSetAt,
+    createdAt,
+    updatedAt,
+    switches: effectiveSwitches,
+    ownSwitches,
+    ...decided
+  } = station
+  const binds = (state?.profileProvenAt?.getTime() ?? 0) > (profileSetAt?.getTime() ?? 0)
   return {
     ...decided,
+    provenProfile: binds ? (state?.securityProfile ?? 0) : 0,
     switches: ownSwitches,
     effectiveSwitches,
     suggestedPreset: suggestPreset(state?.vendor ?? null, state?.model ?? null)?.name ?? null,

@@ -40,8 +40,12 @@ const Registered = Station.extend({
 
 const tags = ['Stations']
 
-function toColumns<Body extends { switches?: object | undefined }>({ switches, ...rest }: Body) {
-  return { ...defined(rest), ...(switches && { ownSwitches: switches }) }
+function toColumns<Body extends { switches?: object | undefined; securityProfile?: number | undefined }>({
+  switches,
+  ...rest
+}: Body) {
+  const chosen = rest.securityProfile === undefined ? {} : { profileSetAt: new Date() }
+  return { ...defined(rest), ...chosen, ...(switches && { ownSwitches: switches }) }
 }
 
 export function stationRoutes(app: Api, { database, vault, backbone }: RouteContext): void {
@@ -84,7 +88,9 @@ export function stationRoutes(app: Api, { database, vault, backbone }: RouteCont
       const hash = password === undefined ? null : await hashPassword(vault, password, generated)
       const details = { ...station, password: password === undefined ? 'none' : generated ? 'generated' : 'given' }
       await prisma.$transaction([
-        prisma.station.create({ data: { ...toColumns(station), id, foldedId: id.toLowerCase() } }),
+        prisma.station.create({
+          data: { ...toColumns({ ...station, securityProfile }), id, foldedId: id.toLowerCase() },
+        }),
         overlaySwitches(prisma, id),
         ...(hash === null ? [] : [prisma.stationSecret.create({ data: { stationId: id, slot: 'current', hash } })]),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.create', id, details) }),

@@ -15,15 +15,33 @@ export interface CommandMessage {
   afterSequence?: { connectionId: string; sequence: number }
 }
 
+/** A caller that a gateway turned away before the upgrade. */
+export interface RefusedAttempt {
+  /** '' for one that got no TLS: it named no station. */
+  stationId: string
+  /** The last one: unknown, credentials, throttled, profile, protocol, certificate-*, tls-*. */
+  reason: string
+  address: string
+  count: number
+  /** ISO time. */
+  lastAt: string
+}
+
 export type ChannelMessage =
   | { kind: 'answer'; connectionId: string; sequence: number; answer: CallAnswer }
   | CommandMessage
   | { kind: 'takeover'; epoch: number; connectionId: string }
   | { kind: 'registration'; registration: 'Accepted' | 'Pending' | 'Rejected' }
   | { kind: 'verdict'; commandId: string; status: string; response: unknown; error: unknown }
+  | { kind: 'refused-query'; id: string }
+  | { kind: 'refused-attempts'; gatewayId: string; attempts: readonly RefusedAttempt[] }
 
 export const stationChannel = (stationId: string): string => `station:${stationId}`
 export const verdictChannel = (commandId: string): string => `verdict:${commandId}`
+/** All gateways listen to it. */
+export const gatewaysChannel = 'gateways'
+/** Where a query for refused attempts is answered. */
+export const refusedChannel = (queryId: string): string => `refused:${queryId}`
 
 /**
  * Messages to whoever listens now; nothing is kept. Order per channel and publisher. Delivery: at most once, nothing is
