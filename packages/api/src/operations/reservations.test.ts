@@ -121,7 +121,7 @@ test('TC_048: a connector that is busy or out of order is asked for all the same
 })
 
 test('TC_051, TC_052, UC16-Res-1: any id can be cancelled or reserved again; the answer tells what Busbar knows of it', async () => {
-  const data = { id: newId(), stationId: 'CS-1', reservationId: 17, connector: 1, idTag: 'Card-A', status: 'active' }
+  const data = { id: newId(), stationId: 'CS-1', reservationId: 17, connector: 1, idTag: 'Card-A', state: 'active' }
   const rest = { expiresAt: new Date(), answer: 'accepted', requestedBy: 'key', requestedAt: new Date() }
   await api.database.prisma.reservation.create({ data: { ...data, ...rest } })
 
@@ -147,14 +147,14 @@ test('reservations filter and page, newest first, of one station or of all', asy
     reservationId: minute,
     connector: 1,
     idTag: 'Card-A',
-    status: 'expired',
+    state: 'expired',
     answer: 'accepted',
     requestedBy: 'key',
     expiresAt: new Date(Date.UTC(2026, 0, 1, 11)),
     requestedAt: new Date(Date.UTC(2026, 0, 1, 10, minute)),
     ...rest,
   })
-  const rows = [row(1), row(2, { status: 'rejected', reason: 'Occupied', connector: 0 }), row(3, { stationId: 'CS-2' })]
+  const rows = [row(1), row(2, { state: 'rejected', reason: 'Occupied', connector: 0 }), row(3, { stationId: 'CS-2' })]
   await api.database.prisma.reservation.createMany({ data: rows })
   const list = async (path: string) => (await api.request('viewer', { url: `/v1/${path}` })).json()
   const ids = (page: { items: { reservationId: number }[] }) => page.items.map(({ reservationId }) => reservationId)
@@ -163,7 +163,7 @@ test('reservations filter and page, newest first, of one station or of all', asy
   expect(ids(first)).toEqual([3, 2])
   expect(ids(await list(`reservations?limit=2&cursor=${first.nextCursor}`))).toEqual([1])
   expect(ids(await list('stations/CS-1/reservations'))).toEqual([2, 1])
-  expect(ids(await list('stations/CS-1/reservations?status=rejected&connector=0&token=CARD-A'))).toEqual([2])
+  expect(ids(await list('stations/CS-1/reservations?state=rejected&connector=0&token=CARD-A'))).toEqual([2])
   expect(ids(await list('reservations?station=CS-2&reservationId=3'))).toEqual([3])
   expect((await list('stations/CS-1/reservations?limit=1')).items[0]).toEqual({
     id: rows[1]?.id,
@@ -172,7 +172,7 @@ test('reservations filter and page, newest first, of one station or of all', asy
     connector: 0,
     token: 'Card-A',
     group: null,
-    status: 'rejected',
+    state: 'rejected',
     reason: 'Occupied',
     transactionId: null,
     flags: [],

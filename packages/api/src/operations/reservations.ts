@@ -146,6 +146,6 @@ function findWarnings({ group }: z.output<typeof Reserve>, { token, isReplacing 
 
 /** Never one of another station: its ids are the station's own (T13). */
 async function findHeld(database: Database, stationId: string, id: number): Promise<boolean> {
-  const where = { stationId, reservationId: id, status: { in: ['requested', 'active', 'unknown'] } }
+  const where = { stationId, reservationId: id, state: { in: ['requested', 'active', 'unknown'] } }
   return (await database.prisma.reservation.count({ where })) > 0
 }

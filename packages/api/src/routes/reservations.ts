@@ -4,7 +4,7 @@ import type { Api, RouteContext } from '../app.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { nullableTime, stationId, stationParams, time, toNullableTime, toTime } from '../schemas.js'
 
-const status = z.enum([
+const state = z.enum([
   'requested',
   'active',
   'used',
@@ -24,7 +24,7 @@ const Reservation = z
     connector: z.int().describe('0: any connector of the station'),
     token: z.string(),
     group: z.string().nullable().describe('Its other tokens may use it as well'),
-    status: status.describe(
+    state: state.describe(
       '`removed`: the station gave it up, or holds another one under its id; `failed`: never sent, or answered with an error; `unknown`: the station has not answered',
     ),
     reason: z
@@ -40,7 +40,7 @@ const Reservation = z
   .meta({ id: 'Reservation' })
 
 const listQuery = pageQuery.extend({
-  status: status.optional(),
+  state: state.optional(),
   connector: z.coerce.number().int().min(0).max(65_535).optional(),
   token: z.string().max(255).optional(),
   reservationId: z.coerce
@@ -110,7 +110,7 @@ function toReservation(row: ReservationRow): z.infer<typeof Reservation> {
     connector: row.connector,
     token: row.idTag,
     group: row.parentIdTag,
-    status: status.parse(row.status),
+    state: state.parse(row.state),
     reason: row.reason,
     transactionId: row.transactionId,
     flags: row.flags,

@@ -2,7 +2,7 @@
 export const answers = ['requested', 'unknown', 'failed', 'rejected', 'accepted'] as const
 export type Answer = (typeof answers)[number]
 
-export type ReservationStatus =
+export type ReservationState =
   /** On its way to the station. */
   | 'requested'
   /** The station holds it. */
@@ -59,7 +59,7 @@ export interface Reservation {
   evidence: Evidence
   requestedBy: string
   requestedAt: Date
-  status: ReservationStatus
+  state: ReservationState
   reason: string | null
   transactionId: string | null
   flags: readonly string[]
@@ -67,13 +67,13 @@ export interface Reservation {
 }
 
 /** What a row says of itself, made of `answer`, `reason` of a refusal, and `evidence`. */
-export type Standing = Pick<Reservation, 'status' | 'reason' | 'transactionId' | 'flags' | 'endedAt'>
+export type Standing = Pick<Reservation, 'state' | 'reason' | 'transactionId' | 'flags' | 'endedAt'>
 
 /** Ones that may still become something else by time or by what the station says. */
-export const openStatuses: readonly ReservationStatus[] = ['requested', 'active', 'unknown']
+export const openStates: readonly ReservationState[] = ['requested', 'active', 'unknown']
 
-export function isOpen({ status }: Pick<Reservation, 'status'>): boolean {
-  return openStatuses.includes(status)
+export function isOpen({ state }: Pick<Reservation, 'state'>): boolean {
+  return openStates.includes(state)
 }
 
 /**
@@ -101,13 +101,13 @@ function endsOf({ cancelled, replaced, expired, inferred, removed }: Evidence, i
   ]
 }
 
-function ended(status: ReservationStatus, { at, reason, transactionId }: Fact): Standing & { endedAt: Date } {
+function ended(state: ReservationState, { at, reason, transactionId }: Fact): Standing & { endedAt: Date } {
   const rest = { reason: reason ?? null, transactionId: transactionId ?? null, flags: [] }
-  return { status, ...rest, endedAt: new Date(at) }
+  return { state, ...rest, endedAt: new Date(at) }
 }
 
-function open(status: ReservationStatus): Standing {
-  return { status, reason: null, transactionId: null, flags: [], endedAt: null }
+function open(state: ReservationState): Standing {
+  return { state, reason: null, transactionId: null, flags: [], endedAt: null }
 }
 
 /** @returns the evidence itself where it holds as early a fact of this kind already */

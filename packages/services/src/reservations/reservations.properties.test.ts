@@ -27,10 +27,10 @@ const happening = fc
   .map(([make, at]) => make(at))
 
 const outcome = (records: readonly InboundRecord[]) => {
-  const state = new ReservationsState()
-  const events = eventsOf(decideAll(state, requested, ...records))
-  const { status, reason, endedAt, transactionId, flags } = state.find(commandId(1)) ?? {}
-  return { events, standing: { status, reason, endedAt, transactionId, flags } }
+  const reservations = new ReservationsState()
+  const events = eventsOf(decideAll(reservations, requested, ...records))
+  const { state, reason, endedAt, transactionId, flags } = reservations.find(commandId(1)) ?? {}
+  return { events, standing: { state, reason, endedAt, transactionId, flags } }
 }
 
 test('whatever is said of a reservation, in any order and however often, it ends in the same place', () => {
@@ -65,7 +65,7 @@ test('a reservation is said to be expired at most once, and never without its jo
 test('once its time is over nothing leaves it open', () => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 8 }), (records) => {
-      expect(['requested', 'active', 'unknown']).not.toContain(outcome([...records, due()]).standing.status)
+      expect(['requested', 'active', 'unknown']).not.toContain(outcome([...records, due()]).standing.state)
     }),
     runs,
   )

@@ -13,10 +13,11 @@ export interface NamingTransaction {
 export class ReservationsState {
   readonly changed = new Set<Reservation>()
   readonly #rows = new Map<string, Reservation>()
+  readonly #byStation = new Map<string, Set<Reservation>>()
   readonly #named: readonly NamingTransaction[]
 
   constructor(rows: readonly Reservation[] = [], named: readonly NamingTransaction[] = []) {
-    for (const row of rows) this.#rows.set(row.id, row)
+    for (const row of rows) this.#hold(row)
     this.#named = named
   }
 
@@ -26,9 +27,9 @@ export class ReservationsState {
 
   /** Of one station: its open ones, and all with an id that the batch names; oldest first. */
   ofStation(stationId: string): Reservation[] {
-    return [...this.#rows.values()]
-      .filter((row) => row.stationId === stationId)
-      .sort((left, right) => left.requestedAt.getTime() - right.requestedAt.getTime() || (left.id < right.id ? -1 : 1))
+    return [...(this.#byStation.get(stationId) ?? [])].sort(
+      (left, right) => left.requestedAt.getTime() - right.requestedAt.getTime() || (left.id < right.id ? -1 : 1),
+    )
   }
 
   /** The first transaction that named it, as the table of transactions has it. */
@@ -47,12 +48,12 @@ export class ReservationsState {
 
   /** @returns what leaves, when this makes it stand otherwise */
   put(row: Reservation, change: Partial<Reservation>): Decision {
-    const before = this.#rows.get(row.id)?.status
+    const before = this.#rows.get(row.id)?.state
     Object.assign(row, change)
     Object.assign(row, toStanding(row))
-    this.#rows.set(row.id, row)
+    this.#hold(row)
     this.changed.add(row)
-    if (row.status === before) return {}
+    if (row.state === before) return {}
     const job = { service: 'reservations' as const, kind: expiryJob, key: row.id, stationId: row.stationId }
     const dueJob = { ...job, dueAt: row.expiresAt }
     return {
@@ -60,15 +61,21 @@ export class ReservationsState {
       jobs: isOpen(row) ? { put: [dueJob], remove: [] } : { put: [], remove: [dueJob] },
     }
   }
+
+  #hold(row: Reservation): void {
+    this.#rows.set(row.id, row)
+    const rows = this.#byStation.get(row.stationId) ?? new Set()
+    this.#byStation.set(row.stationId, rows.add(row))
+  }
 }
 
 /** Keyed by the reservation's `id`. */
 export const expiryJob = 'reservation-expiry'
 
 function toEvent(row: Reservation): EventDraft {
-  const { id, stationId, reservationId, connector, idTag, parentIdTag, status, reason, transactionId, flags } = row
+  const { id, stationId, reservationId, connector, idTag, parentIdTag, state, reason, transactionId, flags } = row
   return {
-    type: `reservation.${status}`,
+    type: `reservation.${state}`,
     subject: `reservation/${reservationId}`,
     data: {
       id,
@@ -77,7 +84,7 @@ function toEvent(row: Reservation): EventDraft {
       connector,
       idTag,
       parentIdTag,
-      status,
+      state,
       reason,
       transactionId,
       flags,

@@ -2,7 +2,7 @@ import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
 import { commandNewsType } from '../pipeline/command-news.js'
 import type { InboundRecord } from '../pipeline/service.js'
 import { isStorableNumber } from '../stations/numbers.js'
-import { openStatuses, type Reservation } from './reservation.js'
+import { openStates, type Reservation } from './reservation.js'
 import { type NamingTransaction, ReservationsState } from './state.js'
 
 const columns = {
@@ -17,7 +17,7 @@ const columns = {
   evidence: 'jsonb',
   requestedBy: 'text',
   requestedAt: 'timestamptz',
-  status: 'text',
+  state: 'text',
   reason: 'text',
   transactionId: 'uuid',
   flags: 'text[]',
@@ -33,7 +33,7 @@ const selected = Object.keys(columns)
 // What is open at a station, what carries an id that the batch names, and what it names itself.
 const selectReservations = sql(`
   SELECT ${selected} FROM reservation r WHERE r.id IN (
-    SELECT id FROM reservation WHERE station_id = ANY($1) AND status = ANY('{${openStatuses.join()}}')
+    SELECT id FROM reservation WHERE station_id = ANY($1) AND state = ANY('{${openStates.join()}}')
     UNION SELECT n.id FROM unnest($2::text[], $3::int[]) AS named(station_id, reservation_id)
       JOIN reservation n ON n.station_id = named.station_id AND n.reservation_id = named.reservation_id
     UNION SELECT unnest($4::uuid[]))`)

@@ -31,7 +31,7 @@ beforeEach(async () => {
 })
 
 const query = (text: string) => db.database.query<Record<string, unknown>>({ text, values: [] })
-const rows = () => query('SELECT station_id, reservation_id, status, reason FROM reservation ORDER BY id')
+const rows = () => query('SELECT station_id, reservation_id, state, reason FROM reservation ORDER BY id')
 const jobs = () => query('SELECT kind, key, station_id, due_at FROM job')
 
 /** One turn of the pipeline as the service does it: what it reads, decides and commits. */
@@ -61,7 +61,7 @@ test('what is stored is read again as it was, in a later batch', async () => {
     evidence: {},
     requestedBy: 'key-1',
     requestedAt: later(0),
-    status: 'active',
+    state: 'active',
     reason: null,
     transactionId: null,
     flags: [],
@@ -74,7 +74,7 @@ test('a transaction finds the reservation it names in a later batch, an ended on
   await batch(due())
   expect(await batch(started({ reservationId: 7 }, { at: 700 }))).toEqual(['reservation.used'])
   expect(await batch(started({ reservationId: 7 }, { at: 700 }))).toEqual([])
-  expect(await rows()).toMatchObject([{ status: 'used' }])
+  expect(await rows()).toMatchObject([{ state: 'used' }])
 })
 
 test('F30: the job of a reservation is in Postgres until it ended; run by two at once it expires once', async () => {
@@ -106,7 +106,7 @@ test('F30: the job of a reservation is in Postgres until it ended; run by two at
   await apply(86_400, due(), due())
   await apply(86_431, due())
   expect(await jobs()).toEqual([])
-  expect(await rows()).toMatchObject([{ status: 'expired' }])
+  expect(await rows()).toMatchObject([{ state: 'expired' }])
   expect(events.filter((type) => type === 'busbar.reservation.expired.v1')).toHaveLength(1)
 })
 

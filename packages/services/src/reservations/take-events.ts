@@ -42,7 +42,7 @@ function isHeldAt(row: Reservation, at: Date): boolean {
   return !isRefused(row) && row.requestedAt <= at && at < row.expiresAt && (row.endedAt === null || at < row.endedAt)
 }
 
-const isRefused = ({ status }: Reservation) => status === 'rejected' || status === 'failed'
+const isRefused = ({ state }: Reservation) => state === 'rejected' || state === 'failed'
 
 function isMeant(row: Reservation, { evseNumber, token, groupId }: StartedData): boolean {
   if (row.connector !== 0 && row.connector !== evseNumber) return false

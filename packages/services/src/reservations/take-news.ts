@@ -66,7 +66,7 @@ function toRequested(
     evidence: {},
     requestedBy,
     requestedAt: at,
-    status: 'requested',
+    state: 'requested',
     reason: null,
     transactionId: null,
     flags: [],
