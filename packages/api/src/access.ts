@@ -50,6 +50,11 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/stations/:id/configuration/read': operators,
   'POST /v1/stations/:id/configuration/change': operators,
   'POST /v1/stations/:id/trigger': operators,
+  'POST /v1/stations/:id/firmware/update': operators,
+  'POST /v1/stations/:id/firmware/update-signed': operators,
+  'POST /v1/stations/:id/diagnostics': operators,
+  'POST /v1/stations/:id/log': operators,
+  'GET /v1/stations/:id/transfers': readers,
   'POST /v1/stations/:id/charging-profiles': operators,
   'POST /v1/stations/:id/charging-profiles/clear': operators,
   'POST /v1/stations/:id/composite-schedule/read': operators,
@@ -57,6 +62,13 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/stations/:id/reservations': readers,
   'POST /v1/stations/:id/reservations': operators,
   'POST /v1/stations/:id/reservations/cancel': operators,
+
+  'GET /v1/files/:id/content': operators,
+  'GET /v1/firmware': readers,
+  'POST /v1/firmware': operators,
+  'GET /v1/firmware/:id': readers,
+  'PUT /v1/firmware/:id/signature': operators,
+  'DELETE /v1/firmware/:id': operators,
 
   'GET /v1/tokens': readers,
   'POST /v1/tokens': operators,
@@ -93,7 +105,10 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/audit': auditors,
 }
 
-/** Reachable without a key: liveness, metrics and the documentation. */
+/** Reachable without a key: liveness, metrics, the documentation, and files whose address is the key. */
 export function isPublic(url: string): boolean {
-  return ['/', '/healthz', '/readyz', '/metrics', '/docs'].includes(url) || url.startsWith('/docs/')
+  const prefixes = ['/docs/', '/files/']
+  return (
+    ['/', '/healthz', '/readyz', '/metrics', '/docs'].includes(url) || prefixes.some((prefix) => url.startsWith(prefix))
+  )
 }

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { hostname } from 'node:os'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import fastify, {
@@ -14,7 +15,10 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import { access, type Caller, isPublic } from './access.js'
 import { findBearer, KeyRing, unauthorized } from './authenticate.js'
 import { EventStream } from './events/stream.js'
-import { healthRoutes } from './health.js'
+import { FileAddresses } from './files/addresses.js'
+import { downloadRoutes } from './files/downloads.js'
+import { uploadRoutes } from './files/uploads.js'
+import { healthRoutes, portOf } from './health.js'
 import { describeRoute, registerOpenApi } from './openapi.js'
 import { operations } from './operations/index.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
@@ -26,6 +30,7 @@ import { commandRoutes } from './routes/commands.js'
 import { configurationRoutes } from './routes/configuration.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes } from './routes/events.js'
+import { firmwareRoutes } from './routes/firmware.js'
 import { journalRoutes } from './routes/journal.js'
 import { presetRoutes, renewPresets } from './routes/presets.js'
 import { refusedAttemptRoutes } from './routes/refused-attempts.js'
@@ -37,6 +42,7 @@ import { stationRoutes } from './routes/stations.js'
 import { tokenGroupRoutes } from './routes/token-groups.js'
 import { tokenRoutes } from './routes/tokens.js'
 import { transactionRoutes } from './routes/transactions.js'
+import { transferRoutes } from './routes/transfers.js'
 import { trustAnchorRoutes } from './routes/trust-anchors.js'
 
 export type Api = FastifyInstance<
@@ -52,6 +58,7 @@ export interface RouteContext extends ApiPorts {
   config: ApiConfig
   keys: KeyRing
   events: EventStream
+  addresses: FileAddresses
   /** Sends what a commit left in the outbox. */
   pokeOutbox(): void
   /** Aborts when the API stops: waits end, streams close. */
@@ -65,6 +72,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Problems of this endpoint beyond those that all have. */
     problems?: readonly number[]
+    /** Its requests are files, which take their time. */
+    takesFile?: boolean
   }
 }
 
@@ -102,11 +111,21 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
       new ProblemError(429, `Too many requests with this key; retry in ${after}.`),
   })
   measureRequests(app, ports.metrics)
+  limitArrival(app, config)
   authenticateAll(app, config, keys)
   await registerOpenApi(app)
 
   healthRoutes(app, { metrics: ports.metrics, ready: ports.ready ?? (() => checkDatabase(ports)) })
-  const context = { ...ports, config, keys, events, pokeOutbox: () => sender.poke(), closing: closing.signal }
+  const addresses = new FileAddresses(ports.vault, () => config.filesUrl ?? ownUrl(app, config.host))
+  const context = {
+    ...ports,
+    config,
+    keys,
+    events,
+    addresses,
+    pokeOutbox: () => sender.poke(),
+    closing: closing.signal,
+  }
   for (const routes of allRoutes) routes(app, context)
   await renewPresets(ports)
   await app.ready()
@@ -129,6 +148,10 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   revokedCertificateRoutes,
   refusedAttemptRoutes,
   journalRoutes,
+  transferRoutes,
+  firmwareRoutes,
+  downloadRoutes,
+  uploadRoutes,
   deadLetterRoutes,
   eventRoutes,
   apiKeyRoutes,
@@ -140,7 +163,7 @@ function createApp(config: ApiConfig, { log }: ApiPorts): Api {
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: config.maxBodyBytes,
-    requestTimeout: config.requestTimeoutMs,
+    requestTimeout: config.fileTimeoutMs,
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
@@ -162,6 +185,20 @@ function createApp(config: ApiConfig, { log }: ApiPorts): Api {
     throw notFound('endpoint')
   })
   return app
+}
+
+/** Files may take long; anything else has to be here soon, or it holds a connection for nothing. */
+function limitArrival(app: Api, { requestTimeoutMs }: ApiConfig): void {
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    if (routeOptions.config.takesFile) return
+    const timer = setTimeout(() => raw.complete || raw.destroy(), requestTimeoutMs)
+    raw.once('close', () => clearTimeout(timer))
+  })
+}
+
+/** As other machines reach it, when it listens on all addresses. */
+function ownUrl(app: Api, host: string): string {
+  return `http://${['0.0.0.0', '::'].includes(host) ? hostname() : host}:${portOf(app)}`
 }
 
 /** Deny by default: what is not public needs a key whose role the access table names. */

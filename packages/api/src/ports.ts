@@ -1,4 +1,5 @@
 import type { Backbone } from '@busbar/backbone'
+import type { FileStore } from '@busbar/files'
 import type { Payload, Protocol } from '@busbar/ocpp'
 import type { Database, Sql, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
@@ -11,7 +12,8 @@ export interface ApiPorts {
     log: Pick<Backbone['log'], 'tail'>
     outbox: Pick<Backbone['outbox'], 'startApiSender'>
   }
-  vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed'>
+  vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed' | 'sign' | 'isSigned'>
+  files: FileStore
   commands: CommandIntake
   /**
    * Brings the record back to the service that refused it, through the outbox of the API.
@@ -36,6 +38,8 @@ export interface CommandRequest {
   protocol: Protocol
   action: string
   payload: Payload
+  /** What a repeated request is known by, where the payload would differ: a time, a fresh address. Default: the payload. */
+  identity?: Payload
   idempotencyKey: string
   /** Id of the API key; idempotency keys are unique within it. */
   requestedBy: string
@@ -71,6 +75,15 @@ export interface ApiConfig {
   port: number
   /** For a whole request to arrive. */
   requestTimeoutMs: number
+  /** The same where the request is a file. */
+  fileTimeoutMs: number
+  /** Where stations reach this API; null: under the host and port it listens on. */
+  filesUrl: string | null
+  /** Of what stations send. */
+  maxUploadBytes: number
+  maxFirmwareBytes: number
+  /** How long the address of a file is good, from when it is needed first. */
+  fileAddressHours: number
   /** Commands may be larger: a local list, a certificate chain. */
   maxBodyBytes: number
   requestsPerMinutePerKey: number
@@ -89,6 +102,11 @@ export const apiDefaults = {
   host: '127.0.0.1',
   port: 8080,
   requestTimeoutMs: 30_000,
+  fileTimeoutMs: 3_600_000,
+  filesUrl: null,
+  maxUploadBytes: 256 * 1024 * 1024,
+  maxFirmwareBytes: 1024 * 1024 * 1024,
+  fileAddressHours: 72,
   maxBodyBytes: 1_048_576,
   requestsPerMinutePerKey: 12_000,
   failuresPerMinutePerAddress: 60,

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { redactUrl } from '@busbar/ocpp'
 import { DataError, toStoreError, UnavailableError } from '@busbar/store'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
@@ -70,7 +71,7 @@ export function sendProblem(error: FastifyError, request: FastifyRequest, reply:
   const problem = toProblem(error)
   if (problem.statusCode >= 500) {
     const level = problem.statusCode === 503 ? 'warn' : 'error'
-    request.log[level]({ err: error, method: request.method, url: request.url }, 'request failed')
+    request.log[level]({ err: error, method: request.method, url: redactUrl(request.url) }, 'request failed')
   }
   return reply
     .code(problem.statusCode)

@@ -1,4 +1,4 @@
-import { type Database, newId } from '@busbar/store'
+import { type Database, newId, type Sql } from '@busbar/store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { RouteContext } from './app.js'
@@ -28,7 +28,10 @@ export interface Wish {
   protocol: CommandRequest['protocol']
   action: string
   payload: CommandRequest['payload']
+  identity?: NonNullable<CommandRequest['identity']>
   expiresInSeconds?: number | undefined
+  /** Into the same commit; they do nothing when there is no such command. */
+  also?: (commandId: string) => Sql[]
 }
 
 interface SendRequest {
@@ -41,7 +44,7 @@ export async function sendForCaller(
   context: RouteContext,
   request: FastifyRequest & SendRequest,
   reply: FastifyReply,
-  { expiresInSeconds, ...wish }: Wish,
+  { expiresInSeconds, also = () => [], ...wish }: Wish,
 ): Promise<Receipt> {
   const caller = callerOf(request)
   const receipt = await send(
@@ -53,6 +56,7 @@ export async function sendForCaller(
       actor: actorOf(caller),
       ...(expiresInSeconds === undefined ? {} : { expiresAt: new Date(Date.now() + expiresInSeconds * 1000) }),
     },
+    also,
     { timeoutMs: request.query.wait * 1000, signal: endOf(reply, context.closing) },
   )
   reply.code(isFinal(receipt.status) ? 200 : 202).header('location', `/v1/commands/${receipt.id}`)
@@ -64,6 +68,7 @@ type Receipt = z.infer<typeof CommandReceipt>
 async function send(
   context: RouteContext,
   request: CommandRequest,
+  also: (commandId: string) => Sql[],
   patience: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Receipt> {
   const { database, backbone, commands } = context
@@ -75,7 +80,7 @@ async function send(
   }
   const watch = patience.timeoutMs > 0 ? await VerdictWatch.start(backbone.channels, prepared.id) : null
   try {
-    const [inserted] = await database.commit(prepared.statements)
+    const [inserted] = await database.commit([...prepared.statements, ...also(prepared.id)])
     if (inserted?.length !== 1) return await findEarlier(context, request, prepared.requestHash, patience)
     context.pokeOutbox()
     const verdict = await watch?.wait(patience.timeoutMs, patience.signal)

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { type ChannelMessage, type LogRecord, type TailOptions, topicNames } from '@busbar/backbone'
+import { openLocalFileStore } from '@busbar/files'
 import { findAction } from '@busbar/ocpp'
 import { createTestDatabase, type Database, newId, Vault } from '@busbar/store'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
@@ -39,6 +43,7 @@ export async function startTestApi(
   options: { config?: Partial<ApiConfig>; ports?: Partial<ApiPorts> } = {},
 ): Promise<TestApi> {
   const { database, url, drop } = await createTestDatabase()
+  const folder = await mkdtemp(path.join(tmpdir(), 'busbar-api-'))
   const channels = new FakeChannels()
   const replayed: string[] = []
   let pokes = 0
@@ -64,13 +69,14 @@ export async function startTestApi(
       },
     },
     vault: new Vault('a test secret'),
+    files: openLocalFileStore({ folder }),
     commands: fakeIntake,
     replayDeadLetter: async (id, also) => {
       if ((await database.prisma.deadLetter.count({ where: { id } })) === 0) return false
       await database.commit(also)
       return replayed.push(id) > 0
     },
-    log: pino({ level: 'silent' }),
+    log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     metrics: new Registry(),
     ...options.ports,
   }
@@ -91,6 +97,7 @@ export async function startTestApi(
     stop: async () => {
       await app.close()
       await drop()
+      await rm(folder, { recursive: true })
     },
   }
 }
@@ -131,7 +138,7 @@ function prepare(request: CommandRequest): PreparedCommand {
   const createdAt = new Date()
   const expiresAt = request.expiresAt ?? new Date(createdAt.getTime() + 60_000)
   const requestHash = createHash('sha256')
-    .update(JSON.stringify([stationId, action, payload]))
+    .update(JSON.stringify([stationId, action, request.identity ?? payload]))
     .digest('hex')
   const insert = {
     text: `INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash,

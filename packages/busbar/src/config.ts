@@ -45,7 +45,7 @@ const variables = z.strictObject({
     .default('busbar'),
   PARTITIONS: z.coerce.number().int().min(1).max(1_000).default(24),
   REPLICATION: z.coerce.number().int().min(1).max(9).default(1),
-  /** Holds the embedded Postgres and, where it is not given, the master secret. */
+  /** Holds the embedded Postgres, files and, where it is not given, the master secret. */
   DATA_DIR: z.string().min(1).default('.busbar'),
   EMBEDDED_POSTGRES_PORT: port.default(0),
   /** Keys of sealed secrets and station passwords are derived from it: losing it loses them. */
@@ -79,6 +79,23 @@ const variables = z.strictObject({
   TRUSTED_PROXIES: list.default([]),
   GATEWAY_DRAIN_SECONDS: z.coerce.number().int().min(0).default(60),
   API_PORT: port.default(8_080),
+  /** Where stations reach the API, to fetch firmware and to send logs; without it, its host and port. */
+  FILES_URL: z
+    .url({ protocol: /^https?$/ })
+    .max(200)
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+  /** Files go there instead of into the data folder. */
+  FILES_S3_BUCKET: z.string().min(3).optional(),
+  FILES_S3_REGION: z.string().min(1).default('us-east-1'),
+  /** Of an S3-compatible server other than Amazon's. */
+  FILES_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  /** Without them, what the client finds by itself: the machine's role, its files. */
+  FILES_S3_ACCESS_KEY: z.string().min(1).optional(),
+  FILES_S3_SECRET_KEY: z.string().min(1).optional(),
+  FILES_MAX_UPLOAD_MB: z.coerce.number().int().min(1).default(256),
+  FILES_MAX_FIRMWARE_MB: z.coerce.number().int().min(1).default(1_024),
+  FILES_ADDRESS_HOURS: z.coerce.number().int().min(1).max(8_760).default(72),
   /** Health and metrics of the gateway and worker roles. */
   HEALTH_PORT: port.default(8_081),
   JOURNAL_DAYS: z.coerce.number().int().min(1).default(90),
@@ -88,7 +105,7 @@ const variables = z.strictObject({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
-const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL']
+const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL', 'FILES_S3_SECRET_KEY']
 
 /**
  * The only reader of the environment in Busbar.

@@ -1,4 +1,6 @@
+import path from 'node:path'
 import { startApi, startHealthServer } from '@busbar/api'
+import { type FileStore, openLocalFileStore, openS3FileStore } from '@busbar/files'
 import { type GatewayConfig, startGateway } from '@busbar/gateway'
 import {
   createBuiltInIssuer,
@@ -14,6 +16,7 @@ import {
   startLeaseWatch,
 } from '@busbar/services'
 import { ensurePartitions, UnavailableError } from '@busbar/store'
+import type { Config } from './config.js'
 import type { Platform } from './platform.js'
 
 /** A part of the system that runs in this process. Parts are stopped in the reverse order of their start. */
@@ -108,16 +111,45 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
 /** REST, live events, documentation; ready when what it leans on and the `parts` beside it are. */
 export async function startApiRole(platform: Platform, parts: readonly Running[] = []): Promise<Running> {
   const { values } = platform.config
+  const files = await openFileStore(platform.config)
   const api = await startApi(
-    { host: values.HOST, port: values.API_PORT, trustedProxies: values.TRUSTED_PROXIES },
+    {
+      host: values.HOST,
+      port: values.API_PORT,
+      trustedProxies: values.TRUSTED_PROXIES,
+      filesUrl: values.FILES_URL ?? null,
+      maxUploadBytes: values.FILES_MAX_UPLOAD_MB * 1_048_576,
+      maxFirmwareBytes: values.FILES_MAX_FIRMWARE_MB * 1_048_576,
+      fileAddressHours: values.FILES_ADDRESS_HOURS,
+    },
     {
       ...platform,
+      files,
       commands: createCommandIntake(platform),
       replayDeadLetter: (id, also) => replayDeadLetter(platform, id, also),
       ready: () => readiness(platform, parts),
     },
   )
-  return { name: 'api', port: api.port, stop: () => api.stop() }
+  return {
+    name: 'api',
+    port: api.port,
+    stop: async () => {
+      await api.stop()
+      files.close()
+    },
+  }
+}
+
+/** In a bucket where one is named, else in the data folder, which several API processes would have to share. */
+function openFileStore({ values }: Config): FileStore | Promise<FileStore> {
+  const { FILES_S3_BUCKET: bucket, FILES_S3_ACCESS_KEY: accessKeyId, FILES_S3_SECRET_KEY: secretAccessKey } = values
+  if (!bucket) return openLocalFileStore({ folder: path.join(values.DATA_DIR, 'files') })
+  return openS3FileStore({
+    bucket,
+    region: values.FILES_S3_REGION,
+    endpoint: values.FILES_S3_ENDPOINT,
+    credentials: accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined,
+  })
 }
 
 /** Health and metrics for a process without the API; it is ready when `parts` are. */

@@ -4,6 +4,7 @@ import type { RegisterOperation } from './operation.js'
 import { remoteOperations } from './remote.js'
 import { reservationOperations } from './reservations.js'
 import { smartChargingOperations } from './smart-charging.js'
+import { transferOperations } from './transfers.js'
 import { triggerOperations } from './trigger.js'
 
 /** Every typed endpoint that sends a command. */
@@ -13,5 +14,6 @@ export const operations: readonly RegisterOperation[] = [
   ...configurationOperations,
   ...reservationOperations,
   ...smartChargingOperations,
+  ...transferOperations,
   ...triggerOperations,
 ]

@@ -1,7 +1,8 @@
 import { type Dialect, type Payload, type Protocol, toDialect } from '@busbar/ocpp'
-import type { Database } from '@busbar/store'
+import type { Database, Sql } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../app.js'
+import type { FileAddresses } from '../files/addresses.js'
 import { ProblemError } from '../problems.js'
 import { CommandReceipt } from '../routes/command-schemas.js'
 import { stationParams } from '../schemas.js'
@@ -11,6 +12,8 @@ import { getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-comm
 export interface OperationContext {
   database: Database
   station: { id: string; protocol: Protocol }
+  now: Date
+  files: { addresses: FileAddresses; addressHours: number }
 }
 
 /** The CALL that an operator's wish becomes. */
@@ -19,6 +22,8 @@ export interface Built {
   payload: Payload
   /** What looks odd and is sent all the same. */
   warnings?: string[]
+  /** Into the commit of the command, when it is a new one. */
+  also?: (commandId: string) => Sql[]
 }
 
 /** @throws ProblemError 404, 409 or 422 where the wish makes no sense: nothing is sent then */
@@ -81,9 +86,17 @@ export function operation<Body extends z.ZodType>(spec: Operation<Body>): Regist
         const { warnings = [], ...wish } = await buildFor(request.body as z.output<Body>, {
           database: context.database,
           station,
+          now: new Date(),
+          files: { addresses: context.addresses, addressHours: context.config.fileAddressHours },
         })
         const { expiresInSeconds } = request.query
-        const receipt = await sendForCaller(context, request, reply, { stationId, protocol, expiresInSeconds, ...wish })
+        const receipt = await sendForCaller(context, request, reply, {
+          stationId,
+          protocol,
+          expiresInSeconds,
+          identity: { path, body: request.body },
+          ...wish,
+        })
         return { ...receipt, warnings }
       },
     )

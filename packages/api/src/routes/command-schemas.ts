@@ -1,3 +1,4 @@
+import { redactUrl } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import { z } from 'zod'
 import { nullableTime, time, toNullableTime, toTime } from '../schemas.js'
@@ -98,7 +99,7 @@ export function toCommand(row: CommandRow, vault: Pick<Vault, 'isSealed'>): z.in
 
 /** A sealed value opens nothing without the master secret, and still is nobody's to read. */
 function maskSealed(value: unknown, vault: Pick<Vault, 'isSealed'>): unknown {
-  if (typeof value === 'string') return vault.isSealed(value) ? '***' : value
+  if (typeof value === 'string') return vault.isSealed(value) ? '***' : redactUrl(value)
   if (Array.isArray(value)) return value.map((each) => maskSealed(each, vault))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, maskSealed(each, vault)]))

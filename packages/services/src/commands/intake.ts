@@ -13,6 +13,8 @@ export interface IntakeRequest {
   action: string
   /** In clear. */
   payload: Payload
+  /** What a repeated request is known by, where the payload would differ: a time, a fresh address. Default: the payload. */
+  identity?: Payload
   idempotencyKey: string
   /** Idempotency keys are unique within it. */
   requestedBy: string

@@ -12,6 +12,8 @@ export interface CommandRequest {
   stationId: string
   action: string
   payload: Payload
+  /** Compared instead of the payload when the idempotency key comes again. */
+  identity?: Payload
   idempotencyKey: string
   requestedBy: string
   /** Default: 30 s after `askedAt`. */
@@ -94,12 +96,13 @@ export function toCommand(
   }
 }
 
-/** Equal for equal requests. Secrets go in as keyed hashes: a typed-in code could be guessed from a plain one. */
+/** Equal for equal requests. Secrets go in as keyed hashes: a typed-in code could be guessed from a plain one. Where in an operator's own words they stand, nobody knows. */
 export function hashRequest(
-  { stationId, action, payload }: Pick<CommandRequest, 'stationId' | 'action' | 'payload'>,
+  { stationId, action, payload, identity }: Pick<CommandRequest, 'stationId' | 'action' | 'payload' | 'identity'>,
   protocol: Protocol | null,
   vault: Vault,
 ): string {
+  if (identity) return vault.hashPassword(sortedJson([stationId, action, identity]))
   const hidden = protocol
     ? mapSecrets(protocol, action, 'request', payload, (value) => vault.hashPassword(value))
     : payload
