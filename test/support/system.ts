@@ -200,7 +200,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
 }
 
 /** Every service, for a worker that is not to be special. */
-export const allServices = 'stations,transactions,reservations,commands,journal'
+export const allServices = 'stations,transactions,smart-charging,reservations,commands,journal'
 
 /**
  * Gateways, workers and an API as processes of their own, on the real services that the environment names. A worker is

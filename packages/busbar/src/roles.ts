@@ -8,6 +8,7 @@ import {
   createCommandsService,
   createJournalService,
   createReservationsService,
+  createSmartChargingService,
   createStationsService,
   createTransactionsService,
   replayDeadLetter,
@@ -29,7 +30,14 @@ export interface Running {
   stop(): Promise<void>
 }
 
-export const serviceNames = ['stations', 'transactions', 'reservations', 'commands', 'journal'] as const
+export const serviceNames = [
+  'stations',
+  'transactions',
+  'smart-charging',
+  'reservations',
+  'commands',
+  'journal',
+] as const
 export type RunnableService = (typeof serviceNames)[number]
 
 /** Stations connect here. */
@@ -96,6 +104,7 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   const create = {
     stations: () => runService(createStationsService({ certificates }), platform),
     transactions: () => runService(createTransactionsService(), platform),
+    'smart-charging': () => runService(createSmartChargingService(), platform),
     reservations: () => runService(createReservationsService(), platform),
     commands: () => runService(createCommandsService(platform), platform),
     journal: () => runService(createJournalService(), platform),

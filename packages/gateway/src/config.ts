@@ -82,7 +82,7 @@ export const gatewayDefaults: GatewayConfig = {
   dev: false,
   allowProfile0: false,
   protocols: ['ocpp2.0.1', 'ocpp1.6'],
-  servedLanes: new Set<ServiceName>(['stations', 'transactions', 'reservations', 'commands']),
+  servedLanes: new Set<ServiceName>(['stations', 'transactions', 'smart-charging', 'reservations', 'commands']),
   trustedProxies: [],
   certificateHeader: null,
   operatorName: null,

@@ -25,6 +25,7 @@ export type {
   Verdict,
 } from './pipeline/service.js'
 export { createReservationsService } from './reservations/service.js'
+export { createSmartChargingService } from './smart-charging/service.js'
 export { startLeaseWatch } from './stations/lease-watch.js'
 export { createStationsService } from './stations/service.js'
 export { createTransactionsService } from './transactions/service.js'

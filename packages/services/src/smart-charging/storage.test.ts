@@ -1,0 +1,206 @@
+import type { LogBatch, LogRecord } from '@busbar/backbone'
+import { createTestDatabase, type TestDatabase } from '@busbar/store'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { applyBatch } from '../pipeline/apply-batch.js'
+import { serviceMetrics } from '../pipeline/metrics.js'
+import { decidePart } from '../pipeline/parts.js'
+import type { InboundRecord } from '../pipeline/service.js'
+import { decisionContext, fakePorts, logRecord } from '../pipeline/testing.js'
+import { createSmartChargingService, smartChargingPart } from './service.js'
+import { loadSmartCharging, saveSmartCharging } from './storage.js'
+import {
+  clear,
+  commandId,
+  due,
+  later,
+  news,
+  now,
+  remoteNews,
+  set,
+  setNews,
+  transactionEvent,
+  transactionId,
+} from './testing.js'
+
+let db: TestDatabase
+beforeAll(async () => {
+  db = await createTestDatabase()
+})
+afterAll(() => db?.drop())
+beforeEach(async () => {
+  await db.database.query({
+    text: `TRUNCATE charging_profile, charging_profile_clear, reported_schedule, charging_transaction, transaction_alias,
+             job, dead_letter`,
+    values: [],
+  })
+})
+
+/** One turn of the pipeline as the service does it: what it reads, decides and commits. */
+async function batch(...records: InboundRecord[]): Promise<void> {
+  const state = await loadSmartCharging(db.database, records)
+  for (const each of records) decidePart(smartChargingPart, each, state, decisionContext(each))
+  await db.database.commit(saveSmartCharging(state))
+}
+
+async function books(): Promise<string[]> {
+  const rows = await db.database.query<{ command_id: string; status: string }>({
+    text: 'SELECT command_id, status FROM charging_profile ORDER BY command_id',
+    values: [],
+  })
+  return rows.map(({ command_id, status }) => `${commandNames.get(command_id)} ${status}`)
+}
+const commandNames = new Map([0, 10, 20, 30].map((asked) => [commandId(asked), String(asked)]))
+
+async function insertTransaction(change: object = {}): Promise<void> {
+  await db.database.prisma.chargingTransaction.create({
+    data: {
+      ...{ id: transactionId, stationId: 'CP-1', protocol: 'ocpp1.6', naturalKey: 'key', ocppId: '4711' },
+      ...{ evseNumber: 1, connectorNumber: 1, tokenValue: 'Driver', status: 'active', startedAt: later(5) },
+      ...{ createdAt: later(6), updatedAt: now },
+      ...change,
+    },
+  })
+  await db.database.prisma.transactionAlias.create({ data: { stationId: 'CP-1', ocppId: '4711', transactionId } })
+}
+
+const endTransaction = (at: number) =>
+  db.database.prisma.chargingTransaction.update({
+    where: { id: transactionId },
+    data: { status: 'ended', endedAt: later(at) },
+  })
+
+test('what is stored is read again as it was, in a later batch', async () => {
+  await batch(...set({ id: 7, level: 3 }))
+  const state = await loadSmartCharging(db.database, [transactionEvent('started', { at: 5 })])
+
+  expect(state.findProfile(commandId(0))).toEqual({
+    commandId: commandId(0),
+    stationId: 'CP-1',
+    action: 'SetChargingProfile',
+    sent: { connectorId: 1, csChargingProfiles: expect.objectContaining({ chargingProfileId: 7, stackLevel: 3 }) },
+    answer: 'accepted',
+    status: 'active',
+    transactionId: null,
+    requestedBy: 'key-1',
+    requestedAt: now,
+    answeredAt: later(1),
+    settledAt: null,
+  })
+})
+
+test('books go on from batch to batch', async () => {
+  await batch(...set())
+  await batch(setNews('requested', { id: 2 }, { asked: 10 }))
+  await batch(setNews('accepted', { id: 2 }, { asked: 10 }), ...set({ id: 3, level: 1 }, { asked: 20 }))
+  expect(await books()).toEqual(['0 replaced', '10 active', '20 active'])
+
+  await batch(...clear({ stackLevel: 1 }, { asked: 30 }))
+  expect(await books()).toEqual(['0 replaced', '10 active', '20 cleared'])
+})
+
+test('an answer that comes hours late finds what has taken its place meanwhile, though that is gone as well', async () => {
+  await batch(setNews('requested'), setNews('unknown'))
+  await batch(...set({}, { asked: 10 }))
+  await batch(...clear({}, { asked: 20 }))
+
+  await batch(setNews('accepted', {}, { at: 10_000 }))
+
+  expect(await books()).toEqual(['0 replaced', '10 cleared'])
+})
+
+test('stations do not touch one another', async () => {
+  await batch(...set(), ...set({}, { asked: 10, station: 'CP-2' }), ...clear({}, { asked: 20, station: 'CP-2' }))
+
+  expect(await books()).toEqual(['0 active', '10 cleared'])
+})
+
+test('a remote start waits for its transaction, whichever is known first, and its profile goes with it', async () => {
+  await batch(remoteNews('requested'), remoteNews('accepted'))
+  expect(await books()).toEqual(['0 pending'])
+
+  await insertTransaction()
+  await batch(transactionEvent('started', { at: 7 }))
+  expect(await books()).toEqual(['0 active'])
+
+  await endTransaction(60)
+  await batch(transactionEvent('ended', { at: 20_000 }))
+  expect(await books()).toEqual(['0 ended'])
+})
+
+test('the event of a transaction may be read before the answer to its remote start', async () => {
+  await batch(remoteNews('requested'))
+  await insertTransaction()
+  await batch(transactionEvent('started', { at: 7 }))
+  expect(await books()).toEqual(['0 requested'])
+
+  await batch(remoteNews('accepted', {}, { at: 8 }))
+
+  expect(await books()).toEqual(['0 active'])
+})
+
+test('a TxProfile that names its transaction, or only its connector, goes with it', async () => {
+  await insertTransaction()
+  await batch(
+    ...set({ purpose: 'TxProfile', transaction: 4711 }, { asked: 10 }),
+    ...set({ id: 2, purpose: 'TxProfile', level: 1 }, { asked: 20 }),
+    ...set({ id: 3, purpose: 'TxProfile', transaction: 4712, level: 2 }, { asked: 30 }),
+  )
+  expect(await books()).toEqual(['10 active', '20 active', '30 active'])
+
+  await endTransaction(60)
+  await batch(transactionEvent('ended', { at: 61 }))
+  expect(await books()).toEqual(['10 ended', '20 ended', '30 active'])
+})
+
+test("T13: ids of another station's transactions find nothing", async () => {
+  await insertTransaction({ endedAt: later(7) })
+
+  await batch(...set({ purpose: 'TxProfile', transaction: 4711 }, { asked: 10, station: 'CP-2' }))
+
+  expect(await books()).toEqual(['10 active'])
+  expect(await db.database.prisma.chargingProfile.findMany({ select: { transactionId: true } })).toEqual([
+    { transactionId: null },
+  ])
+})
+
+test('the last reported schedule of a connector stays the last one', async () => {
+  const answered = (at: number, status: string) =>
+    news('GetCompositeSchedule', 'accepted', { connectorId: 1, duration: 60 }, { asked: at, at }, { status })
+  await batch(answered(10, 'Accepted'))
+  await batch(answered(5, 'Older'), answered(20, 'Newer'))
+  await batch(answered(15, 'Between'))
+
+  expect(await db.database.prisma.reportedSchedule.findMany()).toMatchObject([
+    { stationId: 'CP-1', connector: 1, sent: { duration: 60 }, response: { status: 'Newer' }, answeredAt: later(20) },
+  ])
+})
+
+test('the service keeps jobs for what time alone changes, and brings them to an end', async () => {
+  const service = createSmartChargingService()
+  const apply = async (...records: InboundRecord[]) => {
+    const ports = { ...fakePorts(), database: db.database, clock: () => records.at(-1)?.receivedAt ?? now }
+    ports.backbone.outbox.insert = () => []
+    const sender = { service: 'smart-charging', logId: 'test-log', topics: ports.backbone.topics }
+    const log = records.map((record, index): LogRecord => {
+      const { type, stationId: station, action, receivedAt } = record
+      const headers = { type, station, action, protocol: 'ocpp1.6', receivedAt: receivedAt.toISOString() }
+      const value = Buffer.from(JSON.stringify(record.payload))
+      return logRecord({ topic: ports.backbone.topics.lane('smart-charging'), offset: BigInt(index), value, headers })
+    })
+    const lane: LogBatch = { records: log, advance: { text: 'SELECT 1', values: [] } }
+    const { dead } = await applyBatch(lane, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
+    expect(dead).toEqual([])
+  }
+  const jobs = () => db.database.prisma.job.findMany()
+
+  await apply(...set({ validTo: later(100).toISOString() }))
+  expect(await jobs()).toEqual([
+    { service: 'smart-charging', kind: 'profile-due', key: commandId(0), stationId: 'CP-1', dueAt: later(100) },
+  ])
+
+  await apply(due(0, { at: 100 }))
+  expect(await books()).toEqual(['0 expired'])
+  expect(await jobs()).toEqual([])
+  await apply(due(0, { at: 101 }))
+  expect(await books()).toEqual(['0 expired'])
+})

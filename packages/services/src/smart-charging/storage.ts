@@ -1,0 +1,160 @@
+import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
+import { commandNewsType, readNews } from '../pipeline/command-news.js'
+import type { InboundRecord } from '../pipeline/service.js'
+import { profileOf } from './settle.js'
+import { type ClearRow, type ProfileRow, type ReportedRow, SmartChargingState, type TransactionFact } from './state.js'
+
+/** What this batch may need, as keys. */
+interface Needs {
+  stationIds: string[]
+  commandIds: string[]
+  /** Whatever came to an end before this cannot have to do with anything in the batch. */
+  since: Date
+}
+
+/** One query per table; transactions after profiles, which name them. */
+export async function loadSmartCharging(
+  database: Database,
+  records: readonly InboundRecord[],
+): Promise<SmartChargingState> {
+  const { stationIds, commandIds, since } = toNeeds(records)
+  const [profiles, clears, reported] = await Promise.all([
+    database.query<ProfileRow>(selectProfiles(stationIds, since, commandIds)),
+    database.query<ClearRow>(selectClears(stationIds, since, commandIds)),
+    loadReported(database, records),
+  ])
+  const transactions = await loadTransactions(database, records, profiles, since)
+  return new SmartChargingState({ profiles, clears, reported, transactions })
+}
+
+/** The books of an event or a job are open ones; an answer may be as late as its command is old. */
+function toNeeds(records: readonly InboundRecord[]): Needs {
+  const news = records.filter(isNews).map(readNews)
+  const times = records.map((record) => record.receivedAt.getTime() - hourMs)
+  const asked = news.map(({ commandId }) => createdMs(commandId) - minuteMs)
+  return {
+    stationIds: [...new Set(records.map(({ stationId }) => stationId))],
+    commandIds: [...new Set(news.map(({ commandId }) => commandId))],
+    since: new Date(Math.min(...times, ...asked)),
+  }
+}
+
+const minuteMs = 60_000
+const hourMs = 60 * minuteMs
+
+const isNews = ({ type }: InboundRecord) => type === commandNewsType
+
+/** Command ids are UUIDs of version 7: they begin with milliseconds. @see RFC 9562 §5.7 */
+const createdMs = (commandId: string) => Number.parseInt(commandId.replaceAll('-', '').slice(0, 12), 16)
+
+async function loadReported(database: Database, records: readonly InboundRecord[]): Promise<ReportedRow[]> {
+  const stations = records.filter((record) => isNews(record) && record.action === 'GetCompositeSchedule')
+  if (stations.length === 0) return []
+  return database.query<ReportedRow>(selectReported([...new Set(stations.map(({ stationId }) => stationId))]))
+}
+
+/**
+ * Of open profiles and of those in the batch: the transactions they name, and where one names none or comes with a remote
+ * start, all of the station that run or began since.
+ */
+async function loadTransactions(
+  database: Database,
+  records: readonly InboundRecord[],
+  stored: readonly ProfileRow[],
+  since: Date,
+): Promise<TransactionFact[]> {
+  const asked = records
+    .filter(({ type, action }) => type === commandNewsType && profileActions.has(action))
+    .map(({ stationId, ...record }) => ({
+      stationId,
+      action: record.action,
+      sent: (record.payload.sent ?? {}) as ProfileRow['sent'],
+      transactionId: null,
+      requestedAt: record.receivedAt,
+    }))
+  const ofTransactions = [...stored, ...asked].filter((row) => profileOf(row)?.chargingProfilePurpose === 'TxProfile')
+  if (ofTransactions.length === 0) return []
+  const named = ofTransactions.filter((row) => profileOf(row).transactionId !== undefined)
+  const unnamed = ofTransactions.filter((row) => row.transactionId === null && !named.includes(row))
+  const earliest = Math.min(since.getTime(), ...unnamed.map(({ requestedAt }) => requestedAt.getTime()))
+  return database.query<TransactionFact>(
+    selectTransactions(
+      named.map(({ stationId }) => stationId),
+      named.map((row) => String(profileOf(row).transactionId)),
+      ofTransactions.flatMap(({ transactionId }) => transactionId ?? []),
+      [...new Set(unnamed.map(({ stationId }) => stationId))],
+      new Date(earliest),
+    ),
+  )
+}
+
+const profileActions = new Set(['SetChargingProfile', 'RemoteStartTransaction'])
+
+const askedColumns = `command_id AS "commandId", station_id AS "stationId", sent, answer, requested_by AS "requestedBy",
+  requested_at AS "requestedAt", answered_at AS "answeredAt"`
+
+const selectProfiles = sql(`
+  SELECT ${askedColumns}, action, status, transaction_id AS "transactionId", settled_at AS "settledAt"
+  FROM charging_profile
+  WHERE station_id = ANY($1) AND (settled_at IS NULL OR settled_at >= $2) OR command_id = ANY($3)`)
+
+const selectClears = sql(`
+  SELECT ${askedColumns} FROM charging_profile_clear
+  WHERE station_id = ANY($1) AND requested_at >= $2 OR command_id = ANY($3)`)
+
+const selectReported = sql(`
+  SELECT station_id AS "stationId", connector, command_id AS "commandId", sent, response, answered_at AS "answeredAt"
+  FROM reported_schedule WHERE station_id = ANY($1)`)
+
+const selectTransactions = sql(`
+  WITH wanted AS (
+    SELECT a.transaction_id AS id
+    FROM transaction_alias a JOIN unnest($1::text[], $2::text[]) AS n(station_id, ocpp_id) USING (station_id, ocpp_id)
+    UNION SELECT unnest($3::uuid[])
+    UNION SELECT id FROM charging_transaction WHERE station_id = ANY($4) AND status = 'active'
+    UNION SELECT id FROM charging_transaction WHERE station_id = ANY($4) AND created_at >= $5)
+  SELECT t.id, t.station_id AS "stationId", t.evse_number AS connector, t.token_value AS "idTag",
+    t.started_at AS "startedAt", t.ended_at AS "endedAt", t.created_at AS "createdAt",
+    ARRAY(SELECT a.ocpp_id FROM transaction_alias a WHERE a.transaction_id = t.id) AS "ocppIds"
+  FROM wanted JOIN charging_transaction t ON t.id = wanted.id`)
+
+/** One statement per table. */
+export function saveSmartCharging(state: SmartChargingState): Sql[] {
+  const { profiles, clears, reported } = state.changes()
+  return [
+    ...(profiles.length > 0 ? [upsertProfiles(profiles)] : []),
+    ...(clears.length > 0 ? [upsertClears(clears)] : []),
+    ...(reported.length > 0 ? [upsertReported(reported)] : []),
+  ]
+}
+
+const asked = {
+  commandId: 'uuid',
+  stationId: 'text',
+  sent: 'jsonb',
+  answer: 'text',
+  requestedBy: 'text',
+  requestedAt: 'timestamptz',
+  answeredAt: 'timestamptz',
+} as const
+
+const upsertProfiles = upsertInto(
+  'charging_profile',
+  { ...asked, action: 'text', status: 'text', transactionId: 'uuid', settledAt: 'timestamptz' },
+  ['commandId'],
+)
+
+const upsertClears = upsertInto('charging_profile_clear', asked, ['commandId'])
+
+const upsertReported = upsertInto(
+  'reported_schedule',
+  {
+    stationId: 'text',
+    connector: 'int4',
+    commandId: 'uuid',
+    sent: 'jsonb',
+    response: 'jsonb',
+    answeredAt: 'timestamptz',
+  },
+  ['stationId', 'connector'],
+)
