@@ -1,24 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { RPCClient } from 'ocpp-rpc'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { independentClient } from '../support/independent-client.js'
 import { allServices, hasServices, type System, startDistributed, startEmbedded, until } from '../support/system.js'
 
 const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 const now = () => new Date().toISOString()
 
-/** Somebody else's client, in strict mode: it judges our messages by its own reading of the standard. */
-function client(system: System, gateway: number, identity: string, protocol: string): RPCClient {
-  const options = {
-    endpoint: system.urls[gateway % system.urls.length] ?? '',
-    identity,
-    password,
-    protocols: [protocol],
-    strictMode: true,
-    reconnect: false,
-  }
-  // Its types ask for every option, its documentation for these.
-  return new RPCClient(options as unknown as ConstructorParameters<typeof RPCClient>[0])
-}
+const client = (system: System, gateway: number, id: string, protocol: string) =>
+  independentClient(system, gateway, id, password, protocol)
 
 interface Shown {
   id: string

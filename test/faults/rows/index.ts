@@ -9,6 +9,7 @@ import { slowStations } from './f26-slow-station.js'
 import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
 import { retriedStarts } from './f29-retried-start.js'
+import { repeatedJobs } from './f30-repeated-jobs.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
 import { credentialFlood } from './t02-credential-flood.js'
 import { idEnumeration } from './t04-id-enumeration.js'
@@ -26,6 +27,7 @@ export const rows: readonly Row[] = [
   floods,
   crossing,
   retriedStarts,
+  repeatedJobs,
   wrongCredentials,
   credentialFlood,
   idEnumeration,

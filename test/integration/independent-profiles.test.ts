@@ -1,0 +1,296 @@
+import { randomUUID } from 'node:crypto'
+import type { RPCClient } from 'ocpp-rpc'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { independentClient } from '../support/independent-client.js'
+import { allServices, hasServices, type System, startDistributed, startEmbedded } from '../support/system.js'
+
+const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
+const token = 'RPC-TOKEN'
+const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString()
+const now = () => new Date().toISOString()
+const accepted = { status: 'Accepted' }
+const hash = { hashAlgorithm: 'SHA256', issuerNameHash: 'aa', issuerKeyHash: 'bb', serialNumber: '01' }
+
+/** What the operator wants, what the station is asked, what it answers, and what it says of itself afterwards. */
+interface Step {
+  /** The typed endpoint; else `action` goes out as a raw command with `asked` as its payload. */
+  wish?: { path: string; body: object }
+  action: string
+  asked: object
+  answer: object
+  verdict?: 'accepted' | 'rejected'
+  says?: [action: string, payload: object][]
+}
+
+const profile = {
+  purpose: 'TxDefaultProfile',
+  kind: 'Absolute',
+  stackLevel: 1,
+  unit: 'A',
+  periods: [{ start: 0, limit: 16 }],
+}
+const firmware = { location: 'https://files.example/firmware.bin' }
+
+const sessions: Record<string, Step[]> = {
+  Core: [
+    {
+      wish: { path: 'configuration/read', body: { keys: ['HeartbeatInterval', 'Nonsense'] } },
+      action: 'GetConfiguration',
+      asked: { key: ['HeartbeatInterval', 'Nonsense'] },
+      answer: {
+        configurationKey: [{ key: 'HeartbeatInterval', readonly: false, value: '300' }],
+        unknownKey: ['Nonsense'],
+      },
+    },
+    {
+      wish: { path: 'configuration/change', body: { key: 'HeartbeatInterval', value: '60' } },
+      action: 'ChangeConfiguration',
+      asked: { key: 'HeartbeatInterval', value: '60' },
+      answer: { status: 'RebootRequired' },
+    },
+    {
+      wish: { path: 'availability', body: { connector: 1, operative: false } },
+      action: 'ChangeAvailability',
+      asked: { connectorId: 1, type: 'Inoperative' },
+      answer: { status: 'Scheduled' },
+      says: [['StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Unavailable' }]],
+    },
+    {
+      wish: { path: 'remote-start', body: { token, connector: 1 } },
+      action: 'RemoteStartTransaction',
+      asked: { connectorId: 1, idTag: token },
+      answer: accepted,
+    },
+    { wish: { path: 'clear-cache', body: {} }, action: 'ClearCache', asked: {}, answer: accepted },
+    {
+      wish: { path: 'data-transfer', body: { vendorId: 'com.example', messageId: 'm', data: 'd' } },
+      action: 'DataTransfer',
+      asked: { vendorId: 'com.example', messageId: 'm', data: 'd' },
+      answer: { status: 'UnknownMessageId' },
+      verdict: 'rejected',
+      says: [['DataTransfer', { vendorId: 'com.example', data: 'x' }]],
+    },
+    {
+      wish: { path: 'unlock', body: { connector: 1 } },
+      action: 'UnlockConnector',
+      asked: { connectorId: 1 },
+      answer: { status: 'Unlocked' },
+    },
+    {
+      wish: { path: 'reset', body: { type: 'soft' } },
+      action: 'Reset',
+      asked: { type: 'Soft' },
+      answer: accepted,
+      says: [['BootNotification', { chargePointVendor: 'ocpp-rpc', chargePointModel: 'client' }]],
+    },
+  ],
+  'Firmware Management': [
+    {
+      action: 'UpdateFirmware',
+      asked: { ...firmware, retrieveDate: inAnHour(), retries: 2, retryInterval: 60 },
+      answer: {},
+      says: ['Downloading', 'Downloaded', 'Installing', 'Installed'].map((status) => [
+        'FirmwareStatusNotification',
+        { status },
+      ]),
+    },
+    {
+      action: 'GetDiagnostics',
+      asked: { location: 'ftp://files.example/', startTime: now(), stopTime: inAnHour() },
+      answer: { fileName: 'diagnostics.zip' },
+      says: ['Uploading', 'Uploaded', 'Idle'].map((status) => ['DiagnosticsStatusNotification', { status }]),
+    },
+  ],
+  'Smart Charging': [
+    {
+      wish: { path: 'charging-profiles', body: { connector: 1, profile } },
+      action: 'SetChargingProfile',
+      asked: {
+        connectorId: 1,
+        csChargingProfiles: {
+          stackLevel: 1,
+          chargingProfilePurpose: 'TxDefaultProfile',
+          chargingProfileKind: 'Absolute',
+          chargingSchedule: { chargingRateUnit: 'A', chargingSchedulePeriod: [{ startPeriod: 0, limit: 16 }] },
+        },
+      },
+      answer: accepted,
+    },
+    {
+      wish: { path: 'composite-schedule/read', body: { connector: 1, durationSeconds: 600, unit: 'A' } },
+      action: 'GetCompositeSchedule',
+      asked: { connectorId: 1, duration: 600, chargingRateUnit: 'A' },
+      answer: {
+        status: 'Accepted',
+        connectorId: 1,
+        scheduleStart: now(),
+        chargingSchedule: {
+          duration: 600,
+          chargingRateUnit: 'A',
+          chargingSchedulePeriod: [{ startPeriod: 0, limit: 8.1 }],
+        },
+      },
+    },
+    {
+      wish: { path: 'charging-profiles/clear', body: { purpose: 'TxDefaultProfile', stackLevel: 1 } },
+      action: 'ClearChargingProfile',
+      asked: { chargingProfilePurpose: 'TxDefaultProfile', stackLevel: 1 },
+      answer: { status: 'Unknown' },
+      verdict: 'rejected',
+    },
+  ],
+  Reservation: [
+    {
+      wish: { path: 'reservations', body: { connector: 1, token, minutes: 15, reservationId: 7 } },
+      action: 'ReserveNow',
+      asked: { connectorId: 1, idTag: token, reservationId: 7 },
+      answer: accepted,
+      says: [['StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Reserved' }]],
+    },
+    {
+      wish: { path: 'reservations/cancel', body: { reservationId: 7 } },
+      action: 'CancelReservation',
+      asked: { reservationId: 7 },
+      answer: accepted,
+      says: [['StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Available' }]],
+    },
+    {
+      wish: { path: 'reservations', body: { connector: 0, token, minutes: 15 } },
+      action: 'ReserveNow',
+      asked: { connectorId: 0, idTag: token },
+      answer: { status: 'Occupied' },
+      verdict: 'rejected',
+    },
+  ],
+  'Local Auth List Management': [
+    {
+      action: 'SendLocalList',
+      asked: {
+        listVersion: 1,
+        updateType: 'Full',
+        localAuthorizationList: [{ idTag: token, idTagInfo: { status: 'Accepted', expiryDate: inAnHour() } }],
+      },
+      answer: accepted,
+    },
+    { action: 'GetLocalListVersion', asked: {}, answer: { listVersion: 1 } },
+    {
+      action: 'SendLocalList',
+      asked: { listVersion: 2, updateType: 'Differential', localAuthorizationList: [{ idTag: token }] },
+      answer: { status: 'VersionMismatch' },
+      verdict: 'rejected',
+    },
+  ],
+  'Remote Trigger': [
+    {
+      wish: { path: 'trigger', body: { message: 'StatusNotification', connector: 1 } },
+      action: 'TriggerMessage',
+      asked: { requestedMessage: 'StatusNotification', connectorId: 1 },
+      answer: accepted,
+      says: [['StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Available' }]],
+    },
+    {
+      wish: { path: 'trigger', body: { message: 'MeterValues' } },
+      action: 'TriggerMessage',
+      asked: { requestedMessage: 'MeterValues' },
+      answer: { status: 'NotImplemented' },
+      verdict: 'rejected',
+    },
+  ],
+  'the security extension': [
+    {
+      action: 'ExtendedTriggerMessage',
+      asked: { requestedMessage: 'LogStatusNotification' },
+      answer: accepted,
+      says: [['LogStatusNotification', { status: 'Idle' }]],
+    },
+    {
+      action: 'GetLog',
+      asked: { logType: 'SecurityLog', requestId: 11, log: { remoteLocation: 'https://files.example/log' } },
+      answer: { status: 'Accepted', filename: 'security.log' },
+      says: ['Uploading', 'Uploaded'].map((status) => ['LogStatusNotification', { status, requestId: 11 }]),
+    },
+    {
+      action: 'GetInstalledCertificateIds',
+      asked: { certificateType: 'CentralSystemRootCertificate' },
+      answer: { status: 'Accepted', certificateHashData: [hash] },
+    },
+    {
+      action: 'DeleteCertificate',
+      asked: { certificateHashData: hash },
+      answer: { status: 'NotFound' },
+      verdict: 'rejected',
+      says: [['SecurityEventNotification', { type: 'FirmwareUpdated', timestamp: now() }]],
+    },
+    {
+      action: 'SignedUpdateFirmware',
+      asked: {
+        requestId: 12,
+        firmware: { ...firmware, retrieveDateTime: inAnHour(), signingCertificate: 'PEM', signature: 'AAAA' },
+      },
+      answer: accepted,
+      says: ['Downloading', 'SignatureVerified', 'Installing', 'Installed'].map((status) => [
+        'SignedFirmwareStatusNotification',
+        { status, requestId: 12 },
+      ]),
+    },
+  ],
+}
+
+const setUps = [
+  { name: 'embedded', start: () => startEmbedded() },
+  ...(hasServices()
+    ? [
+        {
+          name: 'two gateways and two workers',
+          start: () => startDistributed({ gateways: 2, workers: [allServices, allServices] }),
+        },
+      ]
+    : []),
+]
+
+describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) => {
+  let system: System
+  beforeAll(async () => {
+    system = await start()
+    await system.api.registerToken(token)
+  })
+  afterAll(() => system?.stop())
+
+  async function boot(gateway: number): Promise<{ id: string; station: RPCClient }> {
+    const id = `RPC-${randomUUID().slice(0, 8)}`
+    await system.api.registerStation(id, password)
+    const station = independentClient(system, gateway, id, password, 'ocpp1.6')
+    await station.connect()
+    await station.call('BootNotification', { chargePointVendor: 'ocpp-rpc', chargePointModel: 'client' })
+    for (const connectorId of [0, 1]) {
+      await station.call('StatusNotification', { connectorId, errorCode: 'NoError', status: 'Available' })
+    }
+    return { id, station }
+  }
+
+  async function operate(id: string, { wish, action, asked }: Step) {
+    const { path, body } = wish ?? { path: 'commands', body: { action, payload: asked } }
+    return system.api.request('POST', `/stations/${id}/${path}?wait=20`, body)
+  }
+
+  test.each(Object.entries(sessions))('a session of %s', async (_profile, steps) => {
+    const { id, station } = await boot(steps.length)
+    for (const step of steps) {
+      let seen: unknown
+      station.handle(step.action, async ({ params }) => {
+        seen = params
+        return step.answer
+      })
+      const { status, body } = await operate(id, step)
+      expect({ action: step.action, status, body, seen }).toMatchObject({
+        action: step.action,
+        status: 200,
+        body: { status: step.verdict ?? 'accepted', response: step.answer },
+        seen: step.asked,
+      })
+      // Its strict mode refuses an answer of ours that does not fit.
+      for (const [action, payload] of step.says ?? []) await station.call(action, payload)
+    }
+    await station.close()
+  })
+})
