@@ -293,4 +293,16 @@ describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) =>
     }
     await station.close()
   })
+
+  test('is commanded the moment it has connected for the first time', async () => {
+    const id = `RPC-${randomUUID().slice(0, 8)}`
+    await system.api.registerStation(id, password, { acceptWithoutBoot: true })
+    const station = independentClient(system, 0, id, password, 'ocpp1.6')
+    station.handle('ClearCache', async () => accepted)
+    await station.connect()
+    const verdict = await system.api.command(id, 'ClearCache', {})
+
+    expect(verdict).toMatchObject({ status: 200, body: { status: 'accepted' } })
+    await station.close()
+  })
 })

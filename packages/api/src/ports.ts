@@ -11,6 +11,7 @@ export interface ApiPorts {
   backbone: Pick<Backbone, 'channels' | 'topics'> & {
     log: Pick<Backbone['log'], 'tail'>
     outbox: Pick<Backbone['outbox'], 'startApiSender'>
+    ownership: Pick<Backbone['ownership'], 'find'>
   }
   vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed' | 'sign' | 'isSigned'>
   files: FileStore

@@ -1,4 +1,4 @@
-import { type Database, newId, type Sql } from '@busbar/store'
+import { type Database, newId, type Sql, UnavailableError } from '@busbar/store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { RouteContext } from './app.js'
@@ -126,7 +126,10 @@ async function findEarlier(
  * The version a station speaks: what it connected with last, else the only one it may use.
  * @throws ProblemError 404 for a station that is neither registered nor connected, 409 when the version is not known
  */
-export async function getProtocol(database: Database, stationId: string) {
+export async function getProtocol(
+  { database, backbone }: Pick<RouteContext, 'database' | 'backbone'>,
+  stationId: string,
+) {
   const [row] = await database.query<{ spoken: string | null; allowed: string[] | null; assumed: string | null }>({
     name: 'protocol_of_station',
     text: `SELECT t.protocol AS spoken, s.protocols AS allowed, s.protocol_without_header AS assumed
@@ -136,9 +139,21 @@ export async function getProtocol(database: Database, stationId: string) {
     values: [stationId],
   })
   const { spoken, allowed, assumed } = found(row, 'station')
-  const known = protocol.safeParse(spoken ?? (allowed?.length === 1 ? allowed[0] : assumed))
+  // A station that has just come for the first time is known to its gateway, and soon to the service stations.
+  const known = protocol.safeParse(spoken ?? (await findSpokenNow(backbone, stationId)) ?? only(allowed) ?? assumed)
   if (known.success) return known.data
   throw new ProblemError(409, 'The station has never connected, so its OCPP version is not known.')
+}
+
+const only = (allowed: string[] | null) => (allowed?.length === 1 ? allowed[0] : null)
+
+async function findSpokenNow({ ownership }: RouteContext['backbone'], stationId: string): Promise<string | null> {
+  try {
+    return (await ownership.find(stationId))?.protocol ?? null
+  } catch (cause) {
+    if (cause instanceof UnavailableError) return null
+    throw cause
+  }
 }
 
 export async function findCommand(

@@ -30,6 +30,8 @@ export interface TestApi {
   url: string
   keys: Record<Role, string>
   channels: FakeChannels
+  /** Versions of stations that are connected, by id. */
+  connected: Map<string, string>
   /** How often the outbox was poked. */
   pokes(): number
   replayed: string[]
@@ -45,6 +47,7 @@ export async function startTestApi(
   const { database, url, drop } = await createTestDatabase()
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-api-'))
   const channels = new FakeChannels()
+  const connected = new Map<string, string>()
   const replayed: string[] = []
   let pokes = 0
   let onRecords: TailOptions['onRecords'] = () => {}
@@ -53,6 +56,12 @@ export async function startTestApi(
     backbone: {
       topics: topicNames('test'),
       channels,
+      ownership: {
+        find: async (stationId) => {
+          const protocol = connected.get(stationId)
+          return protocol === undefined ? null : { connectionId: 'connection-1', protocol }
+        },
+      },
       outbox: {
         startApiSender: () => ({
           poke: () => {
@@ -89,6 +98,7 @@ export async function startTestApi(
     url,
     keys,
     channels,
+    connected,
     pokes: () => pokes,
     replayed,
     publishEvents: (records) => onRecords(records.map(eventRecord)),

@@ -58,7 +58,12 @@ test('a socket that shows no life does not take its station back', async () => {
   const { connect, log, redis } = gateway
   await connect({ autoPong: false })
   await until(() => log.ofType('connected').length === 1)
-  redis.owners.set('CP1', { epoch: 9e15, connectionId: 'at another gateway', gatewayId: 'another' })
+  redis.owners.set('CP1', {
+    epoch: 9e15,
+    connectionId: 'at another gateway',
+    gatewayId: 'another',
+    protocol: 'ocpp1.6',
+  })
 
   sleep(20_000)
   await new Promise((resolve) => setTimeout(resolve, 200))

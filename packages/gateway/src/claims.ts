@@ -57,14 +57,14 @@ export class Claims {
   }
 
   /** Listens for the station and takes it over. Redis away: the clock is the epoch, and commands find nobody. */
-  async take(stationId: string, connectionId: string): Promise<Seat> {
+  async take(stationId: string, connectionId: string, protocol: string): Promise<Seat> {
     const { channels, ownership, gatewayId } = this.#ports
     const early: ChannelMessage[] = []
     let deliver: (message: ChannelMessage) => void = (message) => early.push(message)
     const unsubscribe = await channels.subscribe(stationChannel(stationId), (message) => deliver(message))
     let claim: Claim
     try {
-      claim = { ...(await ownership.register(stationId, connectionId, gatewayId)), isOwner: true }
+      claim = { ...(await ownership.register(stationId, connectionId, gatewayId, protocol)), isOwner: true }
     } catch (cause) {
       if (!(cause instanceof UnavailableError)) {
         await unsubscribe()
@@ -123,7 +123,9 @@ export class Claims {
   async #register(connection: Connection): Promise<void> {
     const { ownership, gatewayId } = this.#ports
     const stationId = connection.station.id
-    const registered = await this.#unlessAway(ownership.register(stationId, connection.id, gatewayId))
+    const registered = await this.#unlessAway(
+      ownership.register(stationId, connection.id, gatewayId, connection.protocol),
+    )
     if (!registered) return
     // It may have closed meanwhile.
     if (this.#unowned.delete(connection)) connection.claimed(registered.epoch)

@@ -66,7 +66,7 @@ export class FakeLog implements EventLog {
 /** Channels and ownership in memory, with a switch for "Redis is away". */
 export class FakeRedis {
   isAway = false
-  readonly owners = new Map<string, { epoch: number; connectionId: string; gatewayId: string }>()
+  readonly owners = new Map<string, { epoch: number; connectionId: string; gatewayId: string; protocol: string }>()
   readonly released: string[] = []
   readonly #leases = new Set<string>()
   readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
@@ -87,13 +87,14 @@ export class FakeRedis {
   }
 
   readonly ownership: Ownership = {
-    register: async (stationId, connectionId, gatewayId) => {
+    register: async (stationId, connectionId, gatewayId, protocol) => {
       this.#failIfAway()
       const epoch = ++this.#epoch
-      this.owners.set(stationId, { epoch, connectionId, gatewayId })
+      this.owners.set(stationId, { epoch, connectionId, gatewayId, protocol })
       this.#publish(stationChannel(stationId), { kind: 'takeover', epoch, connectionId })
       return { epoch }
     },
+    find: async (stationId) => this.owners.get(stationId) ?? null,
     unregister: async (stationId, epoch) => {
       this.#failIfAway()
       return this.owners.get(stationId)?.epoch === epoch && this.owners.delete(stationId)

@@ -172,7 +172,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   async function open(admitted: Admitted, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { station, protocol } = admitted
     const connectionId = newId()
-    const seat = await claims.take(station.id, connectionId)
+    const seat = await claims.take(station.id, connectionId, protocol)
     const leave = async ({ epoch, isOwner } = seat.claim) => {
       await seat.leave()
       await claims.giveBack({ stationId: station.id, epoch, isOwner })

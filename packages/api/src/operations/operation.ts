@@ -79,7 +79,7 @@ export function operation<Body extends z.ZodType>(spec: Operation<Body>): Regist
       },
       async (request, reply) => {
         const stationId = request.params.id
-        const protocol = await getProtocol(context.database, stationId)
+        const protocol = await getProtocol(context, stationId)
         const buildFor = build[toDialect(protocol)]
         if (!buildFor) throw new ProblemError(409, `This is not offered for ${protocol}; send the command itself.`)
         const station = { id: stationId, protocol }

@@ -133,6 +133,16 @@ test.each([
   expect(await api.database.prisma.command.count()).toBe(count)
 })
 
+test('a station that comes for the first time is commanded in the version its gateway knows', async () => {
+  api.connected.set('CS-new', 'ocpp1.6')
+
+  expect((await send({ station: 'CS-new' })).statusCode).toBe(202)
+  expect(await api.database.prisma.command.findFirst({ where: { stationId: 'CS-new' } })).toMatchObject({
+    protocol: 'ocpp1.6',
+  })
+  api.connected.delete('CS-new')
+})
+
 test('what a station would not understand is told by its place in the body', async () => {
   const response = await send({ payload: { action: 'Explode', payload: {} } })
 

@@ -42,7 +42,7 @@ export function commandRoutes(app: Api, context: RouteContext): void {
     },
     async (request, reply) => {
       const stationId = request.params.id
-      const protocol = await getProtocol(database, stationId)
+      const protocol = await getProtocol(context, stationId)
       return sendForCaller(context, request, reply, { stationId, protocol, ...request.body })
     },
   )

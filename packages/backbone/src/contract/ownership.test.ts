@@ -53,7 +53,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('each connection gets a higher epoch than the one before, near the time in microseconds', async () => {
     const epochs: number[] = []
-    for (let i = 0; i < 5; i++) epochs.push((await ownership.register(station, `c${i}`, gateway)).epoch)
+    for (let i = 0; i < 5; i++) epochs.push((await ownership.register(station, `c${i}`, gateway, 'ocpp1.6')).epoch)
 
     expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
     expect(Math.abs((epochs[0] ?? 0) / 1000 - Date.now())).toBeLessThan(5000)
@@ -62,7 +62,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('the connection that is taken over hears of it', async () => {
     const { heard } = await listen()
-    const { epoch } = await ownership.register(station, 'connection "2"', gateway)
+    const { epoch } = await ownership.register(station, 'connection "2"', gateway, 'ocpp1.6')
     await until(() => heard.length === 1)
 
     expect(heard).toEqual([{ kind: 'takeover', epoch, connectionId: 'connection "2"' }])
@@ -70,11 +70,21 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a command goes to the owner with the epoch of its connection', async () => {
     const { heard } = await listen()
-    const { epoch } = await ownership.register(station, 'c1', gateway)
+    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.dispatch(station, command())).toEqual({ receivers: 1, epoch, gatewayId: gateway })
     await until(() => heard.length === 2)
     expect(heard[1]).toEqual({ ...command(), epoch })
+  })
+
+  test('the owner is found while it is one, with the version it speaks', async () => {
+    expect(await ownership.find(station)).toBeNull()
+    await ownership.register(station, 'c1', gateway, 'ocpp2.0.1')
+    const { epoch } = await ownership.register(station, 'c2', gateway, 'ocpp1.6')
+
+    expect(await ownership.find(station)).toMatchObject({ connectionId: 'c2', protocol: 'ocpp1.6' })
+    await ownership.unregister(station, epoch)
+    expect(await ownership.find(station)).toBeNull()
   })
 
   test('a station that nobody owns gets no command, even if somebody listens', async () => {
@@ -86,14 +96,14 @@ describe.each(sides)('ownership, $name', (side) => {
   })
 
   test('an owner whose gateway listens no more has no receivers', async () => {
-    const { epoch } = await ownership.register(station, 'c1', gateway)
+    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.dispatch(station, command())).toEqual({ receivers: 0, epoch, gatewayId: gateway })
   })
 
   test('a late close does not remove the newcomer', async () => {
-    const old = await ownership.register(station, 'c1', gateway)
-    const current = await ownership.register(station, 'c2', 'another gateway')
+    const old = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    const current = await ownership.register(station, 'c2', 'another gateway', 'ocpp1.6')
 
     expect(await ownership.unregister(station, old.epoch)).toBe(false)
     expect((await ownership.dispatch(station, command())).epoch).toBe(current.epoch)
@@ -103,7 +113,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a gateway that renews its lease keeps its stations', async () => {
     await ownership.renewLease(gateway)
-    await ownership.register(station, 'c1', gateway)
+    await ownership.register(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
     expect((await ownership.dispatch(station, command())).gatewayId).toBe(gateway)
@@ -125,9 +135,9 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('the stations of a lapsed gateway are handed out once, without those that moved on', async () => {
     await ownership.renewLease(gateway)
-    const { epoch } = await ownership.register(station, 'c 1', gateway)
-    await ownership.register(`${station}-moved`, 'c2', gateway)
-    await ownership.register(`${station}-moved`, 'c3', 'another gateway')
+    const { epoch } = await ownership.register(station, 'c 1', gateway, 'ocpp1.6')
+    await ownership.register(`${station}-moved`, 'c2', gateway, 'ocpp1.6')
+    await ownership.register(`${station}-moved`, 'c3', 'another gateway', 'ocpp1.6')
     await passLease()
 
     const lapsed = (await ownership.takeLapsed()).filter((each) => each.gatewayId === gateway)
@@ -140,7 +150,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('what a dead taker did not finish is handed out again, what is released is not', async () => {
     await ownership.renewLease(gateway)
-    const { epoch } = await ownership.register(station, 'c1', gateway)
+    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
     await passLease()
     const first = await ownership.takeLapsed()
     await passLease()
@@ -157,12 +167,12 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a gateway that comes back after its lapse keeps what it registers then', async () => {
     await ownership.renewLease(gateway)
-    await ownership.register(station, 'c1', gateway)
+    await ownership.register(station, 'c1', gateway, 'ocpp1.6')
     await passLease()
     await ownership.takeLapsed()
     vi.restoreAllMocks()
     await ownership.renewLease(gateway)
-    const { epoch } = await ownership.register(station, 'c1', gateway)
+    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
     await ownership.releaseGateway(gateway)
 
     expect(await ownership.dispatch(station, command())).toMatchObject({ epoch, gatewayId: gateway })
@@ -170,7 +180,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a gateway that leaves by itself is never lapsed', async () => {
     await ownership.renewLease(gateway)
-    await ownership.register(station, 'c1', gateway)
+    await ownership.register(station, 'c1', gateway, 'ocpp1.6')
     await ownership.releaseGateway(gateway)
     await passLease()
 

@@ -8,6 +8,7 @@ interface Owner {
   epoch: number
   connectionId: string
   gatewayId: string
+  protocol: string
 }
 
 /** Stations that an earlier process, which did not end well, left behind as connected. */
@@ -61,12 +62,13 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
   }
 
   return {
-    register: async (stationId, connectionId, gatewayId) => {
+    register: async (stationId, connectionId, gatewayId, protocol) => {
       const epoch = Math.max((owners.get(stationId)?.epoch ?? 0) + 1, Date.now() * 1000)
-      owners.set(stationId, { epoch, connectionId, gatewayId })
+      owners.set(stationId, { epoch, connectionId, gatewayId, protocol })
       channels.send(stationChannel(stationId), { kind: 'takeover', epoch, connectionId })
       return { epoch }
     },
+    find: async (stationId) => owners.get(stationId) ?? null,
     unregister: async (stationId, epoch) => {
       if (owners.get(stationId)?.epoch !== epoch) return false
       return owners.delete(stationId)

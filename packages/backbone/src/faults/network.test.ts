@@ -192,7 +192,7 @@ describeDistributed('Redis away', (side) => {
 
     const publish = channels.publish([{ channel: stationChannel(station), message: takeover }])
     expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
-    expect(await within(1500, ownership.register(station, 'c1', 'g1'))).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, ownership.register(station, 'c1', 'g1', 'ocpp1.6'))).toBeInstanceOf(UnavailableError)
     expect(await within(1500, ownership.dispatch(station, command))).toBeInstanceOf(UnavailableError)
     proxy.mend()
   })
@@ -218,7 +218,7 @@ describeDistributed('Redis away', (side) => {
 
   test('a command whose answer was lost is not sent a second time', async () => {
     const { ownership } = await openBehindProxy()
-    await ownership.register(station, 'c1', 'g1')
+    await ownership.register(station, 'c1', 'g1', 'ocpp1.6')
     await until(() => heard.length === 1)
     const commands: ChannelMessage[] = []
     const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) =>
@@ -230,7 +230,7 @@ describeDistributed('Redis away', (side) => {
     expect(await within(1500, dispatched)).toBeInstanceOf(UnavailableError)
     proxy.cut()
     proxy.mend()
-    await until(async () => (await ownership.register(station, 'c2', 'g1').catch(() => null)) !== null)
+    await until(async () => (await ownership.register(station, 'c2', 'g1', 'ocpp1.6').catch(() => null)) !== null)
     await until(() => commands.some((message) => message.kind === 'takeover'))
 
     expect(commands.filter((message) => message.kind === 'command')).toEqual([])

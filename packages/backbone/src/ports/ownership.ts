@@ -23,7 +23,9 @@ export interface Ownership {
    * store was emptied; `takeover` goes out on the station's channel in the same step.
    * @throws UnavailableError within 1 s
    */
-  register(stationId: string, connectionId: string, gatewayId: string): Promise<{ epoch: number }>
+  register(stationId: string, connectionId: string, gatewayId: string, protocol: string): Promise<{ epoch: number }>
+  /** Who owns it at this moment, before any service has heard of the connection. @throws UnavailableError within 1 s */
+  find(stationId: string): Promise<{ connectionId: string; protocol: string } | null>
   /** Compare and delete: a late close never removes the newcomer. @returns whether it was still the owner */
   unregister(stationId: string, epoch: number): Promise<boolean>
   /** Reads the epoch and publishes the command with it in one step. Sent once: an error may mean it went out. */

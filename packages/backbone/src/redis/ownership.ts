@@ -8,7 +8,7 @@ import { request } from './connection.js'
 
 /*
  * Keys, under the prefix:
- *   owner:<station>    hash {epoch, connection, gateway}
+ *   owner:<station>    hash {epoch, connection, gateway, protocol}
  *   stations:<gateway> set of the stations it owns
  *   leases             sorted set: gateway by the end of its lease, ms
  *   lapsed:<gateway>   hash station -> "<epoch> <connection>", what its lapse left behind
@@ -21,7 +21,7 @@ const now = `
   local micros = time[1] * 1000000 + time[2]
   local millis = math.floor(micros / 1000)`
 
-/** @param ARGV prefix, station, connection, gateway, channel */
+/** @param ARGV prefix, station, connection, gateway, channel, protocol */
 const register = `${now}
   local owner = ARGV[1] .. 'owner:' .. ARGV[2]
   local stored = redis.call('HMGET', owner, 'epoch', 'gateway')
@@ -29,11 +29,15 @@ const register = `${now}
   if stored[1] and tonumber(stored[1]) >= epoch then epoch = tonumber(stored[1]) + 1 end
   local text = string.format('%.0f', epoch)
   if stored[2] and stored[2] ~= ARGV[4] then redis.call('SREM', ARGV[1] .. 'stations:' .. stored[2], ARGV[2]) end
-  redis.call('HSET', owner, 'epoch', text, 'connection', ARGV[3], 'gateway', ARGV[4])
+  redis.call('HSET', owner, 'epoch', text, 'connection', ARGV[3], 'gateway', ARGV[4], 'protocol', ARGV[6])
   redis.call('SADD', ARGV[1] .. 'stations:' .. ARGV[4], ARGV[2])
   redis.call('PUBLISH', ARGV[5],
     '{"kind":"takeover","epoch":' .. text .. ',"connectionId":' .. cjson.encode(ARGV[3]) .. '}')
   return text`
+
+/** @param ARGV prefix, station */
+const find = `
+  return redis.call('HMGET', ARGV[1] .. 'owner:' .. ARGV[2], 'connection', 'protocol')`
 
 /** @param ARGV prefix, station, epoch */
 const unregister = `
@@ -88,7 +92,7 @@ const releaseGateway = `
   end
   redis.call('DEL', ARGV[1] .. 'stations:' .. ARGV[2])`
 
-const scripts = { register, unregister, dispatch, renewLease, takeLapsed, releaseGateway }
+const scripts = { register, find, unregister, dispatch, renewLease, takeLapsed, releaseGateway }
 
 /** Ownership on Redis; every call is one script, so nothing happens between its read and its write. */
 export function createRedisOwnership(redis: Redis, prefix: string, metrics: BackboneMetrics): Ownership {
@@ -99,9 +103,13 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
   }
 
   return {
-    register: async (stationId, connectionId, gatewayId) => {
+    register: async (stationId, connectionId, gatewayId, protocol) => {
       const channel = prefix + stationChannel(stationId)
-      return { epoch: Number(await run('register', stationId, connectionId, gatewayId, channel)) }
+      return { epoch: Number(await run('register', stationId, connectionId, gatewayId, channel, protocol)) }
+    },
+    find: async (stationId) => {
+      const [connectionId, protocol] = (await run('find', stationId)) as (string | null)[]
+      return connectionId && protocol ? { connectionId, protocol } : null
     },
     unregister: async (stationId, epoch) => (await run('unregister', stationId, epoch)) === 1,
     dispatch: async (stationId, command) => {

@@ -45,7 +45,7 @@ afterAll(async () => {
 
 /** A gateway with one station: it owns it, and answers every command at once. */
 async function connectStation(stationId: string, answer: (message: ChannelMessage) => object | null) {
-  const { epoch } = await backbone.ownership.register(stationId, 'connection-1', 'gateway-1')
+  const { epoch } = await backbone.ownership.register(stationId, 'connection-1', 'gateway-1', 'ocpp1.6')
   const commands: ChannelMessage[] = []
   const stop = await backbone.channels.subscribe(stationChannel(stationId), (message) => {
     if (message.kind !== 'command' || message.epoch !== epoch) return
