@@ -46,7 +46,7 @@ export {
 export { truncateLimit } from './smart-charging/limit.js'
 export { type ChargingProfile16, isClearedBy, isReplacedBy, type PlacedProfile } from './smart-charging/profile.js'
 export { findSwitchFault, type StationSwitch, stationSwitches } from './switches.js'
-export { formatTimestamp, parseTimestamp, type ReadTimestamp } from './timestamp.js'
+export { formatTimestamp, lacksZone, parseTimestamp, type ReadTimestamp } from './timestamp.js'
 export type {
   Requests,
   Requests16,

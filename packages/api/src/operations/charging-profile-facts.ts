@@ -1,4 +1,5 @@
 import type { Database } from '@busbar/store'
+import { loadSwitches } from '../routes/station-queries.js'
 import type { ProfileDraft, ProfileUse } from './charging-profile.js'
 
 export interface ProfileLimits {
@@ -90,15 +91,6 @@ function parseUnits(text: string | null | undefined): ('A' | 'W')[] | null {
   const words = (text ?? '').toLowerCase().match(/[a-z]+/g) ?? []
   const units = words.flatMap((word) => (Object.hasOwn(unitWords, word) ? [unitWords[word] as 'A' | 'W'] : []))
   return units.length === 0 ? null : [...new Set(units)]
-}
-
-async function loadSwitches(database: Database, stationId: string): Promise<Record<string, unknown>> {
-  const [row] = await database.query<{ switches: Record<string, unknown> }>({
-    name: 'switches_of_station',
-    text: 'SELECT switches FROM station WHERE id = $1',
-    values: [stationId],
-  })
-  return row?.switches ?? {}
 }
 
 interface TransactionRow {

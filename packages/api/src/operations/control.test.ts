@@ -44,6 +44,15 @@ test('a wish that is none is refused, and nothing is sent', async () => {
   expect(await api.database.prisma.command.count()).toBe(before)
 })
 
+test('a station that ChangeAvailability harms is spared', async () => {
+  const { prisma } = api.database
+  await prisma.station.update({ where: { id: 'CS-16' }, data: { switches: { neverChangeAvailability: true } } })
+  const response = await post('availability', { connector: 1, operative: false })
+  await prisma.station.update({ where: { id: 'CS-16' }, data: { switches: {} } })
+
+  expect(response.statusCode).toBe(422)
+})
+
 test('the documentation shows an example of each', async () => {
   const document = (await api.app.inject({ url: '/docs/json' })).json()
   const { requestBody } = document.paths['/v1/stations/{id}/reset'].post

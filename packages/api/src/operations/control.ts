@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { ProblemError } from '../problems.js'
+import { loadSwitches } from '../routes/station-queries.js'
 import { operation } from './operation.js'
 
 const tag = 'Control'
@@ -49,10 +51,16 @@ export const controlOperations = [
     body: z.strictObject({ connector: connectorOrStation, operative: z.boolean() }),
     example: { connector: 1, operative: false },
     build: {
-      'ocpp1.6': ({ connector: connectorId, operative }) => ({
-        action: 'ChangeAvailability',
-        payload: { connectorId, type: operative ? 'Operative' : 'Inoperative' },
-      }),
+      'ocpp1.6': async ({ connector: connectorId, operative }, { database, station }) => {
+        const switches = await loadSwitches(database, station.id)
+        if (switches.neverChangeAvailability === true) {
+          throw new ProblemError(422, 'ChangeAvailability does harm to this station (switch neverChangeAvailability).')
+        }
+        return {
+          action: 'ChangeAvailability',
+          payload: { connectorId, type: operative ? 'Operative' : 'Inoperative' },
+        }
+      },
     },
   }),
 

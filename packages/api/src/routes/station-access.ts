@@ -3,13 +3,13 @@ import { z } from 'zod'
 import type { Api, RouteContext } from '../app.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
-import { found } from '../problems.js'
+import { found, ProblemError } from '../problems.js'
 import { stationParams } from '../schemas.js'
-import { findStation } from './station-queries.js'
-import { password, registrationPolicy, Station, toStation } from './station-schemas.js'
+import { findStation, loadSwitches } from './station-queries.js'
+import { anyPassword, password, registrationPolicy, Station, toStation } from './station-schemas.js'
 
 const SecretChange = z.strictObject({
-  password: password.optional().describe('Made by Busbar when not given'),
+  password: anyPassword.optional().describe('Made by Busbar when not given'),
   pending: z
     .boolean()
     .default(false)
@@ -26,7 +26,8 @@ const Secret = z.object({
 const tags = ['Stations']
 
 /** Whether a station may come in, and how it proves itself. */
-export function stationAccessRoutes(app: Api, { database: { prisma }, vault, backbone }: RouteContext): void {
+export function stationAccessRoutes(app: Api, { database, vault, backbone }: RouteContext): void {
+  const { prisma } = database
   app.put(
     '/v1/stations/:id/secret',
     {
@@ -43,6 +44,12 @@ export function stationAccessRoutes(app: Api, { database: { prisma }, vault, bac
     async (request) => {
       const { id: stationId } = request.params
       const { password: given, pending } = request.body ?? { pending: false }
+      if (given !== undefined && !password.safeParse(given).success) {
+        const { anyPassword: isTolerated } = await loadSwitches(database, stationId)
+        if (isTolerated !== true) {
+          throw new ProblemError(422, 'A password has at least 16 characters, unless the switch anyPassword is set.')
+        }
+      }
       const clear = given ?? vault.generatePassword()
       const slot = pending ? 'pending' : 'current'
       const hash = await hashPassword(vault, clear, given === undefined)

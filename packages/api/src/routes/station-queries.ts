@@ -98,3 +98,13 @@ export async function listVariables(
     (row) => row.key,
   )
 }
+
+/** Tolerances and reactions that hold for a station: its preset's, overlaid by its own. */
+export async function loadSwitches(database: Database, stationId: string): Promise<Record<string, unknown>> {
+  const [row] = await database.query<{ switches: Record<string, unknown> }>({
+    name: 'switches_of_station',
+    text: 'SELECT switches FROM station WHERE id = $1',
+    values: [stationId],
+  })
+  return row?.switches ?? {}
+}

@@ -16,6 +16,9 @@ export const password = z
   .regex(/^[ -~]{16,64}$/, '16 to 64 printable ASCII characters')
   .describe('Stored as a keyed hash')
 
+/** Some stations cannot hold a good one; the switch anyPassword lets them. */
+export const anyPassword = z.string().regex(/^[ -~]{0,64}$/, 'at most 64 printable ASCII characters')
+
 const seconds = z.int().min(1).max(86_400)
 
 const switches = z.record(text(64), z.union([z.boolean(), z.number(), text(200)])).superRefine((set, context) => {

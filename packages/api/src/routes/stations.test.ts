@@ -175,6 +175,15 @@ test("a preset's switches hold where the station's own say nothing", async () =>
   expect(await change({ preset: null })).toMatchObject({ effectiveSwitches: { chargingProfileRelativeOnly: false } })
 })
 
+test('a station that holds no good password gets any, once it is switched so', async () => {
+  await register({ id: 'CS-weak', switches: { anyPassword: true } })
+  const url = '/v1/stations/CS-weak/secret'
+  const response = await api.request('operator', { method: 'PUT', url, payload: { password: '' } })
+
+  expect(response.statusCode).toBe(200)
+  expect(await api.database.prisma.stationSecret.count({ where: { stationId: 'CS-weak' } })).toBe(1)
+})
+
 test.each([{ preset: 'nobody' }, { switches: { tolerateinvalid: true } }, { switches: { callPauseMs: true } }])(
   'the change %j is refused',
   async (payload) => {
@@ -224,7 +233,8 @@ test('a pending secret stands beside the current one until one is set for good',
   expect((await put({ password: 'sixteen characters' })).json()).toEqual({ slot: 'current', password: null })
   expect(await slots()).toEqual(['current'])
   expect((await put()).json()).toMatchObject({ slot: 'current', password: expect.any(String) })
-  expect((await put({ password: 'short' })).statusCode).toBe(400)
+  expect((await put({ password: 'short' })).statusCode).toBe(422)
+  expect((await put({ password: 'tab\tand many more characters' })).statusCode).toBe(400)
 })
 
 test('rejecting shuts the open connection up; releasing waits for the next boot', async () => {

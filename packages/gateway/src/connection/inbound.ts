@@ -174,10 +174,15 @@ export class Inbound {
 
   /** What speaks against a call whatever its payload says (OCPP 2.0.1 part 4 §4.3). */
   #refusalOf(row: ActionRow | null, action: string, payload: Payload, now: number): Refusal | null {
-    const { registration, gate } = this.#connection
+    const { registration, gate, protocol, ports } = this.#connection
     if (!row) return unknownAction
     if (row.sender === 'csms') return { code: 'NotSupported', message: 'Only the CSMS sends this action' }
     if (registration === 'Accepted' || gate.admits(action, payload, now)) return null
+    // Told while it starts, before it boots: it is evidence, and may not come again.
+    if (protocol === 'ocpp1.6' && registration !== 'Rejected' && action === 'SecurityEventNotification') {
+      ports.metrics.quirk('event-before-boot')
+      return null
+    }
     return { code: 'SecurityError', message: 'The station is not accepted' }
   }
 

@@ -33,7 +33,7 @@ function outbound() {
     id: 'connection-1',
     protocol: 'ocpp1.6',
     registration: 'Accepted',
-    station: { id: 'CP1' },
+    station: { id: 'CP1', switches: {} },
     ports: {
       config: { ...gatewayDefaults, callTimeoutMs: 1_000, maxQueuedCalls: 5 },
       vault: testVault,

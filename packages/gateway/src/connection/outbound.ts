@@ -35,6 +35,8 @@ export class Outbound {
   #state: OutboundState = { kind: 'idle' }
   /** Timed out, by messageId: their results are recorded if they still come. */
   readonly #late = new Map<string, SentCall>()
+  /** No call before it, for a station that needs a rest; monotonic milliseconds. */
+  #restsUntil = 0
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -61,7 +63,7 @@ export class Outbound {
   next(): void {
     while (this.#state.kind === 'idle') {
       const command = this.#queue[0]
-      if (!command || this.#waitsForAnswer(command)) return
+      if (!command || this.#waitsForAnswer(command) || this.#waitsForStation()) return
       this.#queue.shift()
       if (Date.parse(command.expiresAt) <= Date.now()) this.#outcome(command, 'expired', {})
       else this.#send(command)
@@ -73,6 +75,8 @@ export class Outbound {
     const state = this.#state
     if (state.kind === 'waiting' && state.call.messageId === frame.messageId) {
       this.#state = { kind: 'idle' }
+      const { callPauseMs } = this.#connection.station.switches
+      if (typeof callPauseMs === 'number') this.#restsUntil = performance.now() + callPauseMs
       this.#record(state.call, frame, false)
       this.next()
       return true
@@ -112,6 +116,13 @@ export class Outbound {
       this.#outcome(state.call.command, 'lost', { sentAt: state.call.sentAt.toISOString() })
     }
     this.stopSending('The connection closed')
+  }
+
+  /** Switches callsOnlyAfterBoot and callPauseMs: what is queued meanwhile goes with a later tick. */
+  #waitsForStation(): boolean {
+    const { registration, station } = this.#connection
+    if (station.switches.callsOnlyAfterBoot === true && registration !== 'Accepted') return true
+    return performance.now() < this.#restsUntil
   }
 
   /** A call that follows from a call of the station waits until that one is answered. */

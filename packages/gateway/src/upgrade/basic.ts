@@ -21,3 +21,9 @@ export function isHexPassword(header: string | undefined): boolean {
   const password = parseBasic(header)?.password.toString('latin1') ?? ''
   return /^([0-9a-f]{2}){16,20}$/i.test(password)
 }
+
+/** 16 bytes are asked for (A00.FR.205). */
+export function isShortPassword(header: string | undefined): boolean {
+  const password = parseBasic(header)?.password
+  return password !== undefined && password.length < 16
+}

@@ -4,7 +4,7 @@ import { UnavailableError, type Vault } from '@busbar/store'
 import type { GatewayConfig } from '../config.js'
 import type { Trust } from '../tls/trust.js'
 import { retryAfter, type TokenBucket } from './admission.js'
-import { isHexPassword } from './basic.js'
+import { isHexPassword, isShortPassword } from './basic.js'
 import { parseStationPath } from './path.js'
 import type { ProfileLocks } from './profile-locks.js'
 import { type Proof, type ProofFault, prove } from './proof.js'
@@ -105,7 +105,11 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
   throttle.succeeded(address, id)
   if (!ports.bucket.take(ports.now())) return comeBackLater('shed', id)
   if (!ports.isLogAvailable()) return comeBackLater('log-away', id)
-  const protocol = chooseProtocol(headers['sec-websocket-protocol'], config.protocols, station)
+  const { protocolWithoutHeader: assumed } = station.switches
+  const protocol = chooseProtocol(headers['sec-websocket-protocol'], config.protocols, {
+    protocols: station.protocols,
+    protocolWithoutHeader: station.protocolWithoutHeader ?? (typeof assumed === 'string' ? assumed : null),
+  })
   if (!protocol) return { status: 400, reason: 'protocol', stationId: id }
   // Only 1.6 knows a station without credentials.
   if (proof.securityProfile === 0 && protocol !== 'ocpp1.6' && !config.dev) {
@@ -116,6 +120,7 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
     ...proof.quirks,
     ...(station.id === id ? [] : ['id-case']),
     ...(headers['sec-websocket-protocol'] === undefined ? ['subprotocol-missing'] : []),
+    ...(isShortPassword(headers.authorization) ? ['password-short'] : []),
     ...(protocol === 'ocpp1.6' && proof.secretSlot !== null && isHexPassword(headers.authorization)
       ? ['password-hex']
       : []),

@@ -10,6 +10,8 @@ export const reactions = {
   'certificate-renewal': { switch: 'renew-certificates' },
   /** A token was refused after a safe answer had let it charge: the transaction is stopped. */
   'stop-refused': { switch: null },
+  /** The station accepted for good ignores the interval of its boot: its HeartbeatInterval is set. 1.6 only. */
+  'set-heartbeat-interval': { switch: 'setHeartbeatInterval' },
 } as const satisfies Readonly<Record<string, { switch: string | null }>>
 
 export type Reaction = keyof typeof reactions

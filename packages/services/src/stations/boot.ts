@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { formatTimestamp } from '@busbar/ocpp'
-import { answer, type Decision, type DecisionContext } from '../pipeline/service.js'
+import { mayReact } from '../pipeline/reactions.js'
+import { answer, type CommandDraft, type Decision, type DecisionContext } from '../pipeline/service.js'
 import { decideRegistration } from './registration.js'
 import type { StationStateRow, StationsState } from './state.js'
 
@@ -46,10 +47,25 @@ export function boot(
   })
   const data = { protocol: station.protocol, registration: status, bootCount: bootCount + 1, ...introduction }
   const wait = status === 'Accepted' ? interval : spread(interval, `${station.id}/${bootCount}`)
+  const policy = state.findPolicy(station.id)
+  const isReacting = status === 'Accepted' && policy && mayReact('set-heartbeat-interval', policy.switches)
   return answer(
     { currentTime: formatTimestamp(now), interval: wait, status },
-    { events: [{ type: 'station.booted', subject: 'station', data }] },
+    {
+      events: [{ type: 'station.booted', subject: 'station', data }],
+      ...(isReacting && station.protocol === 'ocpp1.6' && { commands: [setHeartbeatInterval(interval)] }),
+    },
   )
+}
+
+function setHeartbeatInterval(seconds: number): CommandDraft {
+  return {
+    reaction: 'set-heartbeat-interval',
+    action: 'ChangeConfiguration',
+    payload: { key: 'HeartbeatInterval', value: String(seconds) },
+    reason: 'the station ignores the interval that its boot is answered with',
+    afterAnswer: true,
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
-import { parseTimestamp, toDialect } from '@busbar/ocpp'
+import { lacksZone, parseTimestamp, toDialect } from '@busbar/ocpp'
 import type { DecisionContext, EventDraft } from '../pipeline/service.js'
+import type { ToleranceKind } from '../pipeline/tolerances.js'
 import { isStorableNumber } from './numbers.js'
 import type { ConnectorRow, StationsState } from './state.js'
 
@@ -114,7 +115,18 @@ const earliestMs = Date.UTC(2020, 0, 1)
 
 function orderingTime(timestamp: unknown, receivedAt: Date): Date {
   const { at } = parseTimestamp(timestamp, receivedAt)
-  return at > receivedAt || at.getTime() < earliestMs ? receivedAt : at
+  return at > receivedAt || isUnset(at) ? receivedAt : at
+}
+
+const isUnset = (at: Date) => at.getTime() < earliestMs
+
+/** What is let pass with a time as stations write it. */
+export function timestampQuirks(timestamp: unknown, receivedAt: Date): ToleranceKind[] {
+  if (timestamp === undefined) return []
+  const { at, guessed } = parseTimestamp(timestamp, receivedAt)
+  if (guessed) return ['timestamp-unreadable']
+  if (isUnset(at)) return ['clock-unset']
+  return lacksZone(timestamp) ? ['timestamp-without-zone'] : []
 }
 
 function subjectOf({ evseNumber, connectorNumber }: ConnectorPlace): string {

@@ -8,6 +8,8 @@ export interface StationPolicy {
   pendingIntervalSeconds: number
   heartbeatIntervalSeconds: number
   acceptWithoutBoot: boolean
+  /** Tolerances and reactions that hold for it, by name. */
+  switches: Readonly<Record<string, unknown>>
   /** When the operator last chose the security profile. */
   profileSetAt: Date | null
 }

@@ -3,7 +3,7 @@ import { deleteFrom, insertInto, selectFrom, sql, upsertInto } from '@busbar/sto
 export const selectPolicies = sql(`
   SELECT id, registration_policy AS "registrationPolicy", pending_interval_seconds AS "pendingIntervalSeconds",
     heartbeat_interval_seconds AS "heartbeatIntervalSeconds", accept_without_boot AS "acceptWithoutBoot",
-    profile_set_at AS "profileSetAt"
+    profile_set_at AS "profileSetAt", switches
   FROM station WHERE id = ANY($1)`)
 
 export const selectStates = sql(`

@@ -27,6 +27,7 @@ export function stationPolicy(overrides: Partial<StationPolicy> = {}): StationPo
     pendingIntervalSeconds: 60,
     heartbeatIntervalSeconds: 300,
     acceptWithoutBoot: false,
+    switches: {},
     profileSetAt: null,
     ...overrides,
   }

@@ -34,6 +34,8 @@ const selectBootCounts = sql(
   'SELECT station_id AS "stationId", boot_count AS "bootCount" FROM station_state WHERE station_id = ANY($1)',
 )
 
+const selectSwitches = sql(`SELECT id AS "stationId", switches FROM station WHERE id = ANY($1) AND switches <> '{}'`)
+
 const selectAliases = selectFrom('transaction_alias', ['stationId', 'ocppId', 'transactionId'], {
   stationId: 'text',
   ocppId: 'text',
@@ -73,6 +75,7 @@ export async function loadState(
   const requests = records.map((record) => ({ record, needs: needsOf(record) }))
   const folded = unique(requests.flatMap(({ needs }) => needs.tokens ?? []).map(foldToken))
   const stations = unique(requests.map(({ record }) => record.stationId))
+  const presenting = unique(requests.flatMap(({ record, needs }) => (needs.tokens ? [record.stationId] : [])))
   const ocppIds = requests.flatMap(({ record, needs }) =>
     (needs.ocppIds ?? []).map((ocppId) => ({ stationId: record.stationId, ocppId })),
   )
@@ -81,21 +84,23 @@ export async function loadState(
   )
   const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
     wanted.length === 0 ? [] : database.query<Result>(statement())
-  const [tokens, running, boots, aliases, answeredSteps] = await Promise.all([
+  const [tokens, running, boots, switched, aliases, answeredSteps] = await Promise.all([
     read<Token>(folded, () => selectTokens(folded)),
     read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
     read<{ stationId: string; bootCount: number }>(stations, () => selectBootCounts(stations)),
+    read<{ stationId: string; switches: Record<string, unknown> }>(presenting, () => selectSwitches(presenting)),
     read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
     read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
   ])
   const bootCounts = new Map(boots.map(({ stationId, bootCount }) => [stationId, bootCount]))
+  const switches = new Map(switched.map(({ stationId, switches }) => [stationId, switches]))
   const transactions = await loadTransactions(database, requests, bootCounts, [
     ...aliases.map(({ transactionId }) => transactionId),
     ...answeredSteps.map(({ transactionId }) => transactionId),
   ])
   const steps = await loadSteps(database, requests, bootCounts, transactions, aliases)
   return new ChargingState(
-    { tokens, running, bootCounts, transactions, aliases, steps: [...answeredSteps, ...steps].map(toStep) },
+    { tokens, running, bootCounts, switches, transactions, aliases, steps: [...answeredSteps, ...steps].map(toStep) },
     limits,
   )
 }

@@ -56,6 +56,8 @@ export interface LoadedState {
   tokens: readonly Token[]
   /** Of stations that have booted. */
   bootCounts: ReadonlyMap<string, number>
+  /** Of stations that have any. */
+  switches: ReadonlyMap<string, Readonly<Record<string, unknown>>>
   transactions: readonly ChargingTransaction[]
   aliases: readonly Alias[]
   steps: readonly Step[]
@@ -68,6 +70,7 @@ export class ChargingState {
   readonly limits: EnergyLimits
   readonly #tokens = new Map<string, Token[]>()
   readonly #bootCounts: ReadonlyMap<string, number>
+  readonly #switches: LoadedState['switches']
   readonly #byKey = new Map<string, ChargingTransaction>()
   readonly #byId = new Map<string, ChargingTransaction>()
   readonly #aliases = new Map<string, string>()
@@ -86,6 +89,7 @@ export class ChargingState {
   constructor(loaded: LoadedState, limits: EnergyLimits) {
     this.limits = limits
     this.#bootCounts = loaded.bootCounts
+    this.#switches = loaded.switches
     for (const token of loaded.tokens) append(this.#tokens, token.foldedValue, token)
     for (const { tokenId, transactionId } of loaded.running) this.#count(tokenId, transactionId)
     for (const transaction of loaded.transactions) this.#index(transaction)
@@ -95,6 +99,10 @@ export class ChargingState {
 
   bootCount(stationId: string): number {
     return this.#bootCounts.get(stationId) ?? 0
+  }
+
+  switches(stationId: string): Readonly<Record<string, unknown>> {
+    return this.#switches.get(stationId) ?? noSwitches
   }
 
   /** Apart from the number of its transactions: that counts only where one begins. */
@@ -218,6 +226,8 @@ export class ChargingState {
     this.#bySequence.set(join(step.stationId, step.connectionId, step.sequence), step)
   }
 }
+
+const noSwitches = {}
 
 function join(...parts: (string | number)[]): string {
   return parts.join('\n')

@@ -31,6 +31,7 @@ export function chargingState(loaded: Partial<LoadedState> = {}): ChargingState 
   const nothing: LoadedState = {
     tokens: [acceptedToken],
     bootCounts: new Map(),
+    switches: new Map(),
     transactions: [],
     aliases: [],
     steps: [],

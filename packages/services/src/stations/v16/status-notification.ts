@@ -1,7 +1,7 @@
 import type { v16 } from '@busbar/ocpp'
 import { answer, type Decide } from '../../pipeline/service.js'
 import { textOrNull } from '../boot.js'
-import { address16, reportStatus } from '../connector-status.js'
+import { address16, reportStatus, timestampQuirks } from '../connector-status.js'
 import type { StationsState } from '../state.js'
 
 /**
@@ -21,5 +21,6 @@ export const statusNotification: Decide<
     vendorErrorCode: textOrNull(request.vendorErrorCode),
     timestamp: request.timestamp,
   }
-  return answer({}, { events: reportStatus(address16(request.connectorId), reported, state, context) })
+  const events = reportStatus(address16(request.connectorId), reported, state, context)
+  return answer({}, { events, quirks: timestampQuirks(request.timestamp, context.record.receivedAt) })
 }

@@ -3,6 +3,7 @@ import { answer, type Decide } from '../../pipeline/service.js'
 import { toIdTagInfo } from '../authorization.js'
 import type { NeedsOf } from '../needs.js'
 import type { ChargingState } from '../state.js'
+import { idTagCandidates, readIdTag } from './id-tag.js'
 
 /**
  * Tells whether an idTag may charge. How many transactions it runs does not count here, but when one starts.
@@ -11,7 +12,10 @@ import type { ChargingState } from '../state.js'
 export const authorize: Decide<v16.AuthorizeRequest, v16.AuthorizeResponse, ChargingState> = (
   { idTag },
   state,
-  { now },
-) => answer({ idTagInfo: toIdTagInfo(state.authorize({ value: idTag, type: null }, now)) })
+  { station, now },
+) => {
+  const { presented, quirks } = readIdTag(idTag, state.switches(station.id))
+  return answer({ idTagInfo: toIdTagInfo(state.authorize(presented, now)) }, { quirks })
+}
 
-export const authorizeNeeds: NeedsOf = ({ payload }) => ({ tokens: [String(payload.idTag)] })
+export const authorizeNeeds: NeedsOf = ({ payload }) => ({ tokens: idTagCandidates(String(payload.idTag)) })

@@ -1,11 +1,5 @@
 import { readStartTransaction16, type StartTransactionReading, type v16 } from '@busbar/ocpp'
-import {
-  answer,
-  type Decide,
-  type DecisionContext,
-  type EventDraft,
-  type InboundRecord,
-} from '../../pipeline/service.js'
+import { answer, type Decide, type Decision, type DecisionContext, type InboundRecord } from '../../pipeline/service.js'
 import { toIdTagInfo } from '../authorization.js'
 import { conclude } from '../change.js'
 import { snapshot, toEvents } from '../events.js'
@@ -17,6 +11,7 @@ import { dropNeedlessIntervals } from '../registers.js'
 import type { ChargingState } from '../state.js'
 import { addFlag, type ChargingTransaction, setToken } from '../transaction.js'
 import { readOnce, stationTime, toInt4 } from '../wire.js'
+import { idTagCandidates, readIdTag } from './id-tag.js'
 
 type StartTransaction = Decide<v16.StartTransactionRequest, v16.StartTransactionResponse, ChargingState>
 
@@ -47,7 +42,7 @@ export const startTransaction: StartTransaction = (request, state, context) => {
 export const startTransactionNeeds: NeedsOf = (record) => {
   const start = read(record.payload, record.receivedAt)
   return {
-    tokens: [start.idTag],
+    tokens: idTagCandidates(start.idTag),
     naturalKey: (bootCount) => keyOf(start, record, bootCount),
     ocppIds: record.headers.transactionId ? [record.headers.transactionId] : [],
     openTransactions: true,
@@ -111,7 +106,7 @@ function begin(
   dropNeedlessIntervals(transaction.registers)
   // First of all, because what is superseded no longer counts against the token.
   const superseded = supersede(transaction, state, receivedAt)
-  const presented = { value: start.idTag, type: null }
+  const { presented, quirks } = readIdTag(start.idTag, state.switches(record.stationId))
   const authorization = state.authorizeFor(transaction, presented, now)
   const token = keepToken(presented, authorization)
   const decided = toIdTagInfo(authorization)
@@ -134,27 +129,44 @@ function begin(
     flags: [],
   })
   const events = conclude(state, transaction, before, receivedAt)
-  return answer(toResponse(transaction, decided), { events: [...superseded, ...events] })
+  return answer(toResponse(transaction, decided), {
+    events: [...superseded.events, ...events],
+    quirks: [...quirks, ...superseded.quirks],
+  })
 }
 
 /**
  * Of all that are open on one connector only the latest can still run; the others never told of their end. They stay
- * open, because their Stop may still come.
+ * open, because their Stop may still come, unless the station is known never to send it.
  */
-function supersede(started: ChargingTransaction, state: ChargingState, receivedAt: Date): EventDraft[] {
-  if (started.endedAt !== null) return []
+function supersede(
+  started: ChargingTransaction,
+  state: ChargingState,
+  receivedAt: Date,
+): Required<Pick<Decision, 'events' | 'quirks'>> {
+  if (started.endedAt !== null) return { events: [], quirks: [] }
   const others = state
     .openTransactions(started.stationId)
     .filter((each) => each.protocol === 'ocpp1.6' && each.evseNumber === started.evseNumber && each !== started)
   if (others.some((each) => beginOf(each) > beginOf(started))) addFlag(started, 'superseded')
-  return others
-    .filter((each) => beginOf(each) <= beginOf(started))
-    .flatMap((each) => {
-      const before = snapshot(each)
-      addFlag(each, 'superseded')
-      state.keep(each, receivedAt)
-      return toEvents(before, each)
-    })
+  const earlier = others.filter((each) => beginOf(each) <= beginOf(started))
+  const isEnding = state.switches(started.stationId).endSuperseded === true
+  const events = earlier.flatMap((each) => {
+    const before = snapshot(each)
+    addFlag(each, 'superseded')
+    if (isEnding) endAtLastReading(each)
+    state.keep(each, receivedAt)
+    return toEvents(before, each)
+  })
+  return { events, quirks: isEnding ? earlier.map(() => 'transaction-never-ended' as const) : [] }
+}
+
+function endAtLastReading(transaction: ChargingTransaction): void {
+  const { start, series } = transaction.registers
+  const times = [start, ...Object.values(series).map(({ last }) => last)].flatMap((reading) => reading?.at ?? [])
+  const latest = times.sort().at(-1)
+  transaction.endedAt = latest === undefined ? transaction.updatedAt : new Date(latest)
+  transaction.stoppedReason = 'Other'
 }
 
 /** By the station's clock, unless that is wrong. */

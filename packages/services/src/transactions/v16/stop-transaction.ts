@@ -11,6 +11,7 @@ import { dropNeedlessIntervals } from '../registers.js'
 import type { ChargingState } from '../state.js'
 import { addFlag, type ChargingTransaction, mergeSamples } from '../transaction.js'
 import { readOnce, stationTime } from '../wire.js'
+import { idTagCandidates, readIdTag } from './id-tag.js'
 import { matchStop } from './match.js'
 import { isIssuedId, orphanOf } from './orphan.js'
 
@@ -40,7 +41,7 @@ export const stopTransaction: StopTransaction = (request, state, context) => {
 export const stopTransactionNeeds: NeedsOf = (record) => {
   const stop = read(record.payload, record.receivedAt)
   const stepKey = keyOf(stop)
-  const tokens = stop.idTag ? [stop.idTag] : []
+  const tokens = stop.idTag ? idTagCandidates(stop.idTag) : []
   if (isIssuedId(stop.transactionId)) return { tokens, ocppIds: [stop.transactionId], stepKey }
   return {
     tokens,
@@ -72,7 +73,7 @@ function findTransaction(
   // Filed under its own key, so that a replay finds where the first one was put.
   const placed = state.findByOcppId(stationId, stepKey)
   if (placed) return placed
-  const token = stop.idTag ? state.authorize(presentedBy(stop.idTag), now).token : null
+  const token = stop.idTag ? state.authorize(presentedBy(stop.idTag, state, stationId), now).token : null
   const match = matchStop(stop, token, state.openTransactions(stationId))
   if (match) addFlag(match, 'matched')
   const naturalKey = strayStopKey16(stationId, stepKey)
@@ -94,11 +95,13 @@ function end(
   const { stationId, receivedAt } = record
   const before = snapshot(transaction)
   const { at, isPlausible } = stationTime(stop.timestamp, receivedAt)
-  const authorization = stop.idTag ? state.authorize(presentedBy(stop.idTag), now) : null
-  const token = stop.idTag && authorization ? keepToken(presentedBy(stop.idTag), authorization) : null
+  const presented = stop.idTag ? presentedBy(stop.idTag, state, stationId) : null
+  const authorization = presented && state.authorize(presented, now)
+  const token = presented && authorization && keepToken(presented, authorization)
   const decided = authorization ? toIdTagInfo(authorization) : null
   const meterValues = stop.meterValues.map((each) => toMeterValue(each, stop.transactionId, receivedAt))
-  const isSecond = transaction.endedAt !== null
+  // One that we ended for want of a Stop has none yet.
+  const isSecond = transaction.endedAt !== null && transaction.registers.stop !== null
   if (isSecond) {
     addFlag(transaction, 'conflict')
   } else {
@@ -134,11 +137,14 @@ function end(
     decided,
     flags: isSecond ? ['conflict'] : [],
   })
-  return answer(toResponse(decided), { events: conclude(state, transaction, before, receivedAt) })
+  return answer(toResponse(decided), {
+    events: conclude(state, transaction, before, receivedAt),
+    quirks: isIssuedId(stop.transactionId) ? [] : ['transaction-id-unusable'],
+  })
 }
 
-function presentedBy(idTag: string): PresentedToken {
-  return { value: idTag, type: null }
+function presentedBy(idTag: string, state: ChargingState, stationId: string): PresentedToken {
+  return readIdTag(idTag, state.switches(stationId)).presented
 }
 
 /** With idTagInfo exactly when the station named an idTag. */
