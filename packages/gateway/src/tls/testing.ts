@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { type Identity, TestAuthority } from '../../../../test/support/certificates.js'
 import type { GatewayConfig } from '../config.js'
-import { startTestGateway, type TestGateway } from '../testing.js'
+import { type FakeDatabase, type Refused, startTestGateway, type TestGateway } from '../testing.js'
 import type { TlsConfig } from './server-context.js'
 
 /** Certificates of a test deployment: one authority for the servers, one for the stations. */
@@ -46,13 +47,35 @@ export async function writePair(folder: string, name: string, { chain, key }: Pi
 }
 
 /** A gateway with TLS that trusts the authority of the stations and looks at its tables often. */
-export async function startSecureGateway(pki: TestPki, config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
+export async function startSecureGateway(
+  pki: TestPki,
+  config: Partial<GatewayConfig> = {},
+  fill: (database: FakeDatabase) => void = () => {},
+): Promise<TestGateway> {
   return await startTestGateway({ tls: pki.tls, trustPollMs: 20, ...config }, {}, (database) => {
     database.anchors.push(pki.stationRoot)
+    fill(database)
   })
 }
 
 /** What a station needs of TLS: whom it trusts, and who it is. */
 export function clientOf(pki: TestPki, identity?: Pick<Identity, 'chain' | 'key'>) {
   return { ca: pki.serverRoot.certificate, ...(identity && { cert: identity.chain, key: identity.key }) }
+}
+
+/** 101, the status of the refusal, or the code of what failed before HTTP. */
+export async function outcomeOf(attempt: Promise<unknown>): Promise<number | string> {
+  return await attempt.then(
+    () => 101,
+    (refused: Partial<Refused> & { code?: string }) => refused.status ?? refused.code ?? 'failed',
+  )
+}
+
+/** Shakes hands, and trusts the test's servers. */
+export async function handshake(pki: TestPki, port: number | null, options: ConnectionOptions): Promise<TLSSocket> {
+  return await new Promise((resolve, reject) => {
+    const common = { host: '127.0.0.1', port: port ?? 0, ca: pki.serverRoot.certificate }
+    const socket = connect({ ...common, ...options }, () => resolve(socket))
+    socket.on('error', reject)
+  })
 }

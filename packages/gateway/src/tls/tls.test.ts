@@ -1,9 +1,11 @@
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTcp } from 'node:net'
+import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Identity, TestAuthority } from '../../../../test/support/certificates.js'
 import type { GatewayConfig } from '../config.js'
-import { type Refused, stationRecord, type TestGateway, until } from '../testing.js'
-import { clientOf, makeTestPki, startSecureGateway, type TestPki, writePair } from './testing.js'
+import { stationRecord, type TestGateway, until } from '../testing.js'
+import { fingerprintOf } from './client-certificate.js'
+import { clientOf, handshake, makeTestPki, outcomeOf, startSecureGateway, type TestPki, writePair } from './testing.js'
 
 let pki: TestPki
 let running: TestGateway[] = []
@@ -21,24 +23,6 @@ async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> 
   const gateway = await startSecureGateway(pki, config)
   running.push(gateway)
   return gateway
-}
-
-/** 101, the status of the refusal, or the code of the error that came before HTTP. */
-async function outcomeOf(attempt: Promise<unknown>): Promise<number | string> {
-  return await attempt.then(
-    () => 101,
-    (refused: Partial<Refused> & { code?: string }) => refused.status ?? refused.code ?? 'failed',
-  )
-}
-
-/** Shakes hands and says what came of it. */
-async function handshake(port: number, options: ConnectionOptions): Promise<TLSSocket> {
-  return await new Promise((resolve, reject) => {
-    const socket = connectTls({ host: '127.0.0.1', port, ca: pki.serverRoot.certificate, ...options }, () =>
-      resolve(socket),
-    )
-    socket.on('error', reject)
-  })
 }
 
 const serial = (commonName: string) => pki.stationRoot.issue({ commonName, organization: 'Operator' })
@@ -115,37 +99,40 @@ test('the suites of the white paper are spoken, each with the certificate of its
     ['AES128-GCM-SHA256', 'rsa'],
     ['AES256-GCM-SHA384', 'rsa'],
   ] as const) {
-    const socket = await handshake(gateway.tlsPort ?? 0, { ciphers, maxVersion: 'TLSv1.2' })
-    expect(socket.getCipher().name).toBe(ciphers)
-    expect(socket.getPeerX509Certificate()?.publicKey.asymmetricKeyType).toBe(type)
-    socket.destroy()
+    const shown = await shownTo(gateway.tlsPort, { ciphers, maxVersion: 'TLSv1.2' })
+    expect(shown).toMatchObject({ suite: ciphers, keyType: type, protocol: 'TLSv1.2' })
   }
-  const newest = await handshake(gateway.tlsPort ?? 0, {})
-  expect(newest.getProtocol()).toBe('TLSv1.3')
-  newest.destroy()
+  expect(await shownTo(gateway.tlsPort, {})).toMatchObject({ protocol: 'TLSv1.3' })
+})
+
+test('the suites without forward secrecy can be left out', async () => {
+  const { gateway } = await start({ tls: { ...pki.tls, rsaKeyExchange: false } })
+
+  const old = { ciphers: 'AES128-GCM-SHA256', maxVersion: 'TLSv1.2' } as const
+  expect(await outcomeOf(handshake(pki, gateway.tlsPort, old))).toMatch(/^E/)
+  expect(await shownTo(gateway.tlsPort, {})).toMatchObject({ protocol: 'TLSv1.3' })
 })
 
 test('certificates are exchanged on disk without closing a socket', async () => {
   const { connect, gateway } = await start()
   const station = await connect({ tls: clientOf(pki) })
-  const before = await handshake(gateway.tlsPort ?? 0, {})
-  const [first = pki.servers[0], ...others] = pki.servers
+  const [first = pki.stationRoot] = pki.servers
   const renewed = await pki.serverRoot.issue({ commonName: 'localhost', hosts: ['127.0.0.1'], usage: 'server' })
-  const serialOf = (socket: TLSSocket) => socket.getPeerX509Certificate()?.fingerprint256
+  const shown = async () => (await shownTo(gateway.tlsPort, {})).fingerprint
+  expect(await shown()).toBe(first.fingerprint)
   try {
     // Half of a pair, as while it is written: the old one stays.
-    await writePair(pki.folder, '0', { chain: renewed.chain, key: first?.key ?? '' })
+    await writePair(pki.folder, '0', { chain: renewed.chain, key: first.key })
     await gateway.reloadCertificates()
-    expect(serialOf(await handshake(gateway.tlsPort ?? 0, {}))).toBe(serialOf(before))
+    expect(await shown()).toBe(first.fingerprint)
 
     await writePair(pki.folder, '0', renewed)
-    await until(async () => serialOf(await handshake(gateway.tlsPort ?? 0, {})) !== serialOf(before))
+    await until(async () => (await shown()) === renewed.fingerprint)
 
     station.call('1', 'Heartbeat', {})
     expect(await station.answer('1')).toMatchObject([3, '1', {}])
-    expect(others).toHaveLength(1)
   } finally {
-    if (first) await writePair(pki.folder, '0', first)
+    await writePair(pki.folder, '0', first)
   }
 })
 
@@ -154,3 +141,27 @@ test('a start with a certificate that does not fit its key fails by name', async
 
   await expect(start({ tls: { ...pki.tls, certificates: [broken] } })).rejects.toThrow(/broken\.pem/)
 })
+
+test('a caller that never shakes hands is given up, and counted', async () => {
+  const { gateway, metric } = await start({ tls: { ...pki.tls, handshakeTimeoutMs: 100 } })
+  const socket = connectTcp(gateway.tlsPort ?? 0, '127.0.0.1')
+  socket.on('error', () => {})
+
+  await new Promise((resolve) => socket.on('close', resolve))
+
+  await until(async () => (await metric('busbar_gateway_failed_handshakes_total', { reason: 'tls-timeout' })) === 1)
+})
+
+/** What the server shows to a caller that offers this. */
+async function shownTo(port: number | null, options: ConnectionOptions) {
+  const socket: TLSSocket = await handshake(pki, port, options)
+  const certificate = socket.getPeerX509Certificate()
+  const shown = {
+    protocol: socket.getProtocol(),
+    suite: socket.getCipher().name,
+    keyType: certificate?.publicKey.asymmetricKeyType,
+    fingerprint: certificate && fingerprintOf(certificate),
+  }
+  socket.destroy()
+  return shown
+}
