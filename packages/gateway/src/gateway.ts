@@ -154,7 +154,8 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
 
   function onHandshakeFault(reason: HandshakeFault, address: string): void {
     metrics.failedHandshake(reason)
-    refused.add('', reason, address)
+    // The rest may be anything that found the port.
+    if (reason === 'tls-version' || reason === 'tls-suite') refused.add('', reason, address)
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
