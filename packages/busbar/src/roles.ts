@@ -55,6 +55,7 @@ export async function startGatewayRole(platform: Platform): Promise<Running & { 
       dev: values.DEV,
       protocols: values.GATEWAY_PROTOCOLS,
       pingIntervalSeconds: values.GATEWAY_PING_INTERVAL_SECONDS,
+      silentAfterSeconds: 2 * values.GATEWAY_PING_INTERVAL_SECONDS + 10,
       upgradesPerSecond: values.GATEWAY_UPGRADES_PER_SECOND,
       trustedProxies: values.TRUSTED_PROXIES,
       drainSeconds: values.GATEWAY_DRAIN_SECONDS,

@@ -201,11 +201,13 @@ export class Lab {
   }
 
   /** The wish alone, for what the case awaits itself. @returns the receipt with the verdict */
-  async sends(wish: Wish, waitSeconds = 10): Promise<ApiAnswer<Receipt>> {
+  async sends(wish: Wish, times: { wait?: number; expiresInSeconds?: number } = {}): Promise<ApiAnswer<Receipt>> {
+    const { wait = 10, expiresInSeconds } = times
     this.operatorSteps++
     const path = this.path(this.mode === 'raw' ? 'commands' : wish.path)
-    const body = this.mode === 'raw' ? { action: wish.action, payload: wish.payload } : wish.body
-    const answer = await this.system.api.request<Receipt>('POST', `${path}?wait=${waitSeconds}`, body)
+    const body = this.mode === 'raw' ? { action: wish.action, payload: wish.payload, expiresInSeconds } : wish.body
+    const expiry = this.mode === 'typed' && expiresInSeconds ? `&expiresInSeconds=${expiresInSeconds}` : ''
+    const answer = await this.system.api.request<Receipt>('POST', `${path}?wait=${wait}${expiry}`, body)
     if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.status} ${JSON.stringify(answer.body)}`)
     return answer
   }
@@ -313,6 +315,11 @@ export class Lab {
     const count = 'SELECT count(*)::int AS count FROM charging_transaction WHERE station_id = $1'
     const { rows } = await this.system.database.query<{ count: number }>(count, [this.station.id])
     return rows[0]?.count ?? 0
+  }
+
+  /** Awaits what was asked of a connector's availability, beside what it reports. */
+  async showsDesired(number: number, pattern: object): Promise<void> {
+    await this.showsConnector(number, { desired: expect.objectContaining(pattern) })
   }
 
   /** The transaction that the API shows under an id that the station was told. */

@@ -49,10 +49,12 @@ export function playCatalogue(setUp: string, start: () => Promise<System>): void
     })
     afterAll(() => system?.stop())
 
-    describe.each(orders())('$order', ({ sequence }) => {
-      test.each([...sequence])('$id $title', { timeout: caseMs }, async ({ id }) => {
-        await bench.play(cases[id])
-      })
+    describe.each(orders())('in $order', ({ sequence }) => {
+      for (const { id, title } of sequence) {
+        test(`${id} ${title}`, { timeout: caseMs }, async ({ task }) => {
+          task.meta.exchanges = await bench.play(cases[id])
+        })
+      }
     })
   })
 }

@@ -217,17 +217,17 @@ export const coreDerived = {
   'UC16-Avail-1': async (lab: Lab) => {
     await lab.asks(wishes.availability(0, false), accepted)
     for (const connector of [0, 1, 2]) await lab.reports('Unavailable', connector)
-    await lab.showsItem('availability', { connector: 0, operative: false })
+    await lab.showsDesired(0, { operative: false, outcome: 'accepted', inEffect: true })
     await lab.asks(wishes.availability(0, true), accepted)
     for (const connector of [0, 1, 2]) await lab.reports('Available', connector)
     await lab.asks(wishes.availability(1, false), { status: 'Rejected' }, 'rejected')
 
     const transactionId = await lab.charges()
     await lab.asks(wishes.availability(1, false), { status: 'Scheduled' })
-    await lab.showsItem('availability', { connector: 1, operative: false, state: 'scheduled' })
+    await lab.showsDesired(1, { operative: false, outcome: 'scheduled', inEffect: false })
     await lab.stops(transactionId, 'Local')
     await lab.reports('Unavailable')
-    await lab.showsConnector(1, { status: 'Unavailable' })
+    await lab.showsDesired(1, { operative: false, inEffect: true })
     await lab.asks(wishes.availability(1, true), accepted)
     await lab.reports('Available')
   },

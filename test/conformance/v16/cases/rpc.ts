@@ -115,9 +115,9 @@ export const rpc = {
 
   'RPC16-16': async (lab: Lab) => {
     if (lab.mode === 'typed') return // The time-out is the gateway's: waiting for it once is enough.
-    const silent = await lab.sends(wishes.clearCache(), 0)
+    const silent = await lab.sends(wishes.clearCache(), { wait: 0 })
     const unanswered = await lab.station.isCalled('ClearCache')
-    await lab.sends(wishes.reset('Soft'), 0)
+    await lab.sends(wishes.reset('Soft'), { wait: 0, expiresInSeconds: 120 })
     const next = await lab.station.isCalled('Reset', 45_000)
     await lab.showsCommand(silent.body.id, { status: 'timeout' })
     lab.station.sendsText(JSON.stringify([3, unanswered.messageId, { status: 'Accepted' }]))
