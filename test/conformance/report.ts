@@ -34,7 +34,10 @@ export function summarize(rows: readonly Row[], sets: readonly string[], played:
   }
   const table = rows.flatMap((row) => {
     const wrong = reasons.get(row.id) ?? []
-    return [line(wrong.length === 0 ? 'pass' : 'FAIL', row.id, row.title), ...wrong.map((reason) => `${' '.repeat(24)}${reason}`)]
+    return [
+      line(wrong.length === 0 ? 'pass' : 'FAIL', row.id, row.title),
+      ...wrong.map((reason) => `${' '.repeat(24)}${reason}`),
+    ]
   })
   const octt = rows.filter(({ id }) => isOctt(id))
   const derived = rows.filter(({ id }) => !isOctt(id))
@@ -60,7 +63,9 @@ function times(sets: readonly string[], played: readonly Played[]): string[] {
       .flatMap(({ action, answeredMs }) => (answeredMs === null ? [] : [{ action, answeredMs }]))
     const actions = [...new Set(answered.map(({ action }) => action))].sort()
     return [null, ...actions].map((action) => {
-      const figures = answered.filter((each) => action === null || each.action === action).map(({ answeredMs }) => answeredMs)
+      const figures = answered
+        .filter((each) => action === null || each.action === action)
+        .map(({ answeredMs }) => answeredMs)
       return `${set.padEnd(28)}${(action ?? 'all calls').padEnd(34)}${columns(figures)}`
     })
   })
