@@ -168,7 +168,8 @@ export class StrictStation {
   }
 
   async leaves(): Promise<void> {
-    this.#socket.close()
+    if (this.#socket.isPaused) this.#socket.terminate()
+    else this.#socket.close()
     await this.closed
   }
 

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
+import type { CertificateDraft, TestAuthority } from '../../support/certificates.js'
 import type { System } from '../../support/system.js'
 import type { Exchange } from '../strict-station.js'
+import { type Doors, operatorName, serverName } from './doors.js'
 import { type Case, Lab } from './lab.js'
 
 /** Who comes to which door with what. */
@@ -25,35 +27,76 @@ const cards = {
 export const unknownCard = 'NOBODY-0001'
 export const family = 'FAMILY'
 
+export const newPassword = () => randomBytes(20).toString('hex')
+
 /** After the last step nothing more may come for so long. */
 const isFull = process.env.CONFORMANCE_FULL === '1'
 const silenceMs = isFull ? 5_000 : 1_000
 
+/** What was made for a station before the first case, and what its cases left of it. */
+type Serial = Identity & { serialNumber: string }
+
 /**
  * A running system with the one station that plays all its cases, one after the other: nothing is restarted, cleaned up or
- * switched between them.
+ * switched between them. Cases of security profiles 2 and 3 have a station each, because no message of OCPP leads back.
  */
 export class Bench {
   readonly system: System
-  /** The station; its password is whatever a case left it with. */
+  readonly doors: Doors
+  /** The station, of profile 1; its password is whatever a case left it with. */
   readonly station: Identity
+  /** Of profile 2. */
+  readonly secured: Identity
+  /** Of profile 3; its certificate is whatever a case left it with. */
+  readonly certified: Serial
   readonly tokens = Object.fromEntries(Object.entries(cards).map(([name, { value }]) => [name, value])) as Record<
     keyof typeof cards,
     string
   >
+  #authority: Promise<unknown> | null = null
 
-  static async open(system: System): Promise<Bench> {
-    const password = randomBytes(20).toString('hex')
-    const id = `CASE-${randomBytes(4).toString('hex')}`
-    await system.api.registerStation(id, password)
+  static async open(system: System, doors: Doors): Promise<Bench> {
     await system.api.expect('POST', '/token-groups', { id: family })
     for (const { value, ...rest } of Object.values(cards)) await system.api.registerToken(value, rest)
-    return new Bench(system, { url: system.urls[0] ?? '', id, password })
+    const certificate = doors.stationRoot.certificate
+    await system.api.expect('POST', '/trust-anchors', { name: 'Lab stations', certificate })
+    const bench = new Bench(system, doors)
+    await system.api.registerStation(bench.station.id, String(bench.station.password))
+    await system.api.registerStation(bench.secured.id, String(bench.secured.password), { securityProfile: 2 })
+    const { id, serialNumber } = bench.certified
+    await system.api.expect('POST', '/stations', { id, serialNumber, securityProfile: 3 })
+    bench.certified.tls = await bench.certifiedTls(doors.stationRoot, serialNumber)
+    return bench
   }
 
-  private constructor(system: System, station: Identity) {
+  private constructor(system: System, doors: Doors) {
     this.system = system
-    this.station = station
+    this.doors = doors
+    const number = randomBytes(4).toString('hex')
+    this.station = { url: system.urls[0] ?? '', id: `CASE-${number}`, password: newPassword() }
+    this.secured = { ...this.overTls(), id: `SP2-${number}`, password: newPassword() }
+    this.certified = { ...this.overTls(), id: `SP3-${number}`, serialNumber: `SN-${number}` }
+  }
+
+  /** Where TLS stations connect, with what they need to know the server. */
+  overTls(): Pick<Identity, 'url'> & { tls: ConnectionOptions } {
+    return { url: this.doors.secureUrl, tls: { ca: this.doors.serverRoot, servername: serverName } }
+  }
+
+  /** @returns what a station with such a certificate connects with */
+  async certifiedTls(issuer: TestAuthority, commonName: string, draft: Partial<CertificateDraft> = {}) {
+    const { chain, key } = await issuer.issue({ commonName, organization: operatorName, ...draft })
+    return { ...this.overTls().tls, cert: chain, key }
+  }
+
+  /** An authority of Busbar's own, for stations with RSA keys as for those with EC keys. */
+  async hasAuthority(): Promise<void> {
+    this.#authority ??= Promise.all(
+      ['rsa-2048', 'ec-p256'].map((algorithm) =>
+        this.system.api.expect('POST', '/certificate-authorities', { name: `Lab ${algorithm}`, algorithm }),
+      ),
+    )
+    await this.#authority
   }
 
   /**

@@ -1,8 +1,7 @@
 import { describe } from 'vitest'
 import { allServices, hasServices, startDistributed } from '../../support/system.js'
 import { playCatalogue } from './play-catalogue.js'
-import { settings } from './settings.js'
 
 describe.runIf(hasServices())('on Kafka, Redis and Postgres', () => {
-  playCatalogue('distributed', () => startDistributed({ gateways: 1, workers: [allServices] }, settings))
+  playCatalogue('distributed', (env) => startDistributed({ gateways: 1, workers: [allServices] }, env))
 })

@@ -1,5 +1,4 @@
 import { startEmbedded } from '../../support/system.js'
 import { playCatalogue } from './play-catalogue.js'
-import { settings } from './settings.js'
 
-playCatalogue('embedded', () => startEmbedded(settings))
+playCatalogue('embedded', startEmbedded)

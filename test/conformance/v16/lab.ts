@@ -8,11 +8,6 @@ import type { Wish } from './wishes.js'
 /** How the operator's steps of a case reach Busbar: as the CALL itself, or as a typed endpoint that builds it. */
 export type Mode = 'raw' | 'typed'
 
-/** Thrown by a case that there is nothing yet to play against; it counts as failed. */
-export class CannotRun extends Error {
-  override readonly name = 'CannotRun'
-}
-
 /** A case that starts without a connected station. */
 export interface Case {
   (lab: Lab): Promise<void>
@@ -257,6 +252,12 @@ export class Lab {
   async showsNotInstalled(hashData: object): Promise<void> {
     const row = async () => (await this.#installed()).find((each) => isLike(each, hashData))
     await expect.poll(row, awaited).toBeUndefined()
+  }
+
+  /** Awaits the newest of the station's own certificates. */
+  async showsOwnCertificate(pattern: object): Promise<void> {
+    const newest = async () => (await this.system.api.get<{ own: object[] }>(this.path('certificates'))).own[0]
+    await expect.poll(newest, awaited).toMatchObject(pattern)
   }
 
   async #installed(): Promise<{ id: string }[]> {

@@ -3,6 +3,7 @@ import type { System } from '../../support/system.js'
 import type { Exchange } from '../strict-station.js'
 import { Bench } from './bench.js'
 import { cases } from './cases/index.js'
+import { makeDoors } from './doors.js'
 import { type Row, rows } from './rows.js'
 
 declare module 'vitest' {
@@ -39,13 +40,14 @@ function shuffled<T>(list: readonly T[], seed: number): T[] {
 }
 
 /** One test per case, its title beginning with the case's id. */
-export function playCatalogue(setUp: string, start: () => Promise<System>): void {
+export function playCatalogue(setUp: string, start: (env: Record<string, string>) => Promise<System>): void {
   describe(`ocpp1.6, ${setUp}`, () => {
     let system: System
     let bench: Bench
     beforeAll(async () => {
-      system = await start()
-      bench = await Bench.open(system)
+      const doors = await makeDoors()
+      system = await start(doors.env)
+      bench = await Bench.open(system, doors)
     })
     afterAll(() => system?.stop())
 

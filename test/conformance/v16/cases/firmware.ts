@@ -12,7 +12,7 @@ async function updates(lab: Lab, ...statuses: string[]): Promise<void> {
 
 const update = (last: 'Installed' | 'InstallationFailed', state: string) => async (lab: Lab) => {
   await lab.asks(wishes.updateFirmware(image), {})
-  await lab.showsNewest('transfers', { kind: 'firmware', answer: 'accepted' })
+  await lab.showsNewest('transfers', { kind: 'firmware', state: 'accepted' })
   await updates(lab, 'Downloading', 'Downloaded')
   await lab.reports('Unavailable', 0)
   await lab.reports('Unavailable')

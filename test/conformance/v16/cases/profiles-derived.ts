@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { unknownCard } from '../bench.js'
+import { family, unknownCard } from '../bench.js'
 import type { Lab } from '../lab.js'
 import * as wishes from '../wishes.js'
 import { upload } from './firmware.js'
@@ -71,7 +71,7 @@ export const profilesDerived = {
     await tellsKeys(lab, { ReserveConnectorZeroSupported: 'true' })
     const { valid, sibling } = lab.bench.tokens
     const reservationId = await reserves(lab)
-    const replacing = wishes.reserve({ connector: 2, token: sibling, reservationId })
+    const replacing = wishes.reserve({ connector: 2, token: sibling, group: family, reservationId })
     await lab.asks(replacing, accepted)
     await lab.showsItem('reservations', { reservationId, state: 'active', token: sibling, connector: 2 })
     const states = (await lab.items<{ reservationId: number; state: string }>('reservations'))

@@ -109,6 +109,7 @@ export const securityDerived = {
     const { securityProfile } = await decided()
     // A lower one is refused before it is sent, where Busbar builds it; as a raw command it is the station's to refuse.
     if (lab.mode === 'raw') await lab.asks(wishes.changeSecurityProfile(0), { status: 'Rejected' }, 'rejected')
+    else await lab.mayNotAsk(wishes.changeSecurityProfile(1))
     await lab.asks(wishes.changeSecurityProfile(2), { status: 'Rejected' }, 'rejected')
     expect((await decided()).securityProfile).toBe(securityProfile)
     await lab.reconnects()
