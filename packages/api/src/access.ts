@@ -70,6 +70,15 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'PUT /v1/firmware/:id/signature': operators,
   'DELETE /v1/firmware/:id': operators,
 
+  'GET /v1/stations/:id/certificates': readers,
+  'POST /v1/stations/:id/certificates/renew': operators,
+  'POST /v1/stations/:id/certificates/install': operators,
+  'POST /v1/stations/:id/certificates/read': operators,
+  'POST /v1/stations/:id/certificates/delete': operators,
+  'GET /v1/stations/:id/security-events': readers,
+  'POST /v1/stations/:id/password': operators,
+  'POST /v1/stations/:id/security-profile': operators,
+
   'GET /v1/tokens': readers,
   'POST /v1/tokens': operators,
   'GET /v1/tokens/:id': readers,
@@ -86,6 +95,8 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/transactions/:id/steps': readers,
   'GET /v1/transactions/:id/readings': readers,
 
+  'GET /v1/certificate-authorities': readers,
+  'POST /v1/certificate-authorities': admins,
   'GET /v1/trust-anchors': readers,
   'POST /v1/trust-anchors': admins,
   'DELETE /v1/trust-anchors/:id': admins,

@@ -26,6 +26,7 @@ import { notFound, ProblemError, problemType, sendProblem } from './problems.js'
 import { measureRequests } from './request-metrics.js'
 import { apiKeyRoutes } from './routes/api-keys.js'
 import { auditRoutes } from './routes/audit.js'
+import { certificateAuthorityRoutes } from './routes/certificate-authorities.js'
 import { commandRoutes } from './routes/commands.js'
 import { configurationRoutes } from './routes/configuration.js'
 import { deadLetterRoutes } from './routes/dead-letters.js'
@@ -38,6 +39,7 @@ import { reservationRoutes } from './routes/reservations.js'
 import { revokedCertificateRoutes } from './routes/revoked-certificates.js'
 import { siteRoutes } from './routes/sites.js'
 import { stationAccessRoutes } from './routes/station-access.js'
+import { stationSecurityRoutes } from './routes/station-security.js'
 import { stationRoutes } from './routes/stations.js'
 import { tokenGroupRoutes } from './routes/token-groups.js'
 import { tokenRoutes } from './routes/tokens.js'
@@ -136,6 +138,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   siteRoutes,
   stationRoutes,
   stationAccessRoutes,
+  stationSecurityRoutes,
   presetRoutes,
   commandRoutes,
   configurationRoutes,
@@ -144,6 +147,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   tokenGroupRoutes,
   transactionRoutes,
   reservationRoutes,
+  certificateAuthorityRoutes,
   trustAnchorRoutes,
   revokedCertificateRoutes,
   refusedAttemptRoutes,

@@ -13,7 +13,10 @@ export interface ApiPorts {
     outbox: Pick<Backbone['outbox'], 'startApiSender'>
     ownership: Pick<Backbone['ownership'], 'find'>
   }
-  vault: Pick<Vault, 'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed' | 'sign' | 'isSigned'>
+  vault: Pick<
+    Vault,
+    'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed' | 'open' | 'seal' | 'sign' | 'isSigned'
+  >
   files: FileStore
   commands: CommandIntake
   /**
@@ -97,6 +100,10 @@ export interface ApiConfig {
   maxEventStreams: number
   /** Addresses or networks whose X-Forwarded-For is believed. */
   trustedProxies: string[]
+  /** O of station certificates; null where none is set. */
+  operatorName: string | null
+  /** Whether stations can come in over TLS. */
+  hasSecureListener: boolean
 }
 
 export const apiDefaults = {
@@ -116,4 +123,6 @@ export const apiDefaults = {
   eventHeartbeatMs: 15_000,
   maxEventStreams: 1_000,
   trustedProxies: [],
+  operatorName: null,
+  hasSecureListener: false,
 } satisfies ApiConfig

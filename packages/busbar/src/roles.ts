@@ -131,6 +131,8 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       maxUploadBytes: values.FILES_MAX_UPLOAD_MB * 1_048_576,
       maxFirmwareBytes: values.FILES_MAX_FIRMWARE_MB * 1_048_576,
       fileAddressHours: values.FILES_ADDRESS_HOURS,
+      operatorName: values.OPERATOR_NAME ?? null,
+      hasSecureListener: values.GATEWAY_TLS_CERTIFICATES.length > 0 || values.TRUSTED_PROXIES.length > 0,
     },
     {
       ...platform,

@@ -1,8 +1,10 @@
+import { certificateOperations } from './certificates.js'
 import { configurationOperations } from './configuration.js'
 import { controlOperations } from './control.js'
 import type { RegisterOperation } from './operation.js'
 import { remoteOperations } from './remote.js'
 import { reservationOperations } from './reservations.js'
+import { securityOperations } from './security.js'
 import { smartChargingOperations } from './smart-charging.js'
 import { transferOperations } from './transfers.js'
 import { triggerOperations } from './trigger.js'
@@ -16,4 +18,6 @@ export const operations: readonly RegisterOperation[] = [
   ...smartChargingOperations,
   ...transferOperations,
   ...triggerOperations,
+  ...certificateOperations,
+  ...securityOperations,
 ]

@@ -1,5 +1,5 @@
 import { type Dialect, type Payload, type Protocol, toDialect } from '@busbar/ocpp'
-import type { Database, Sql } from '@busbar/store'
+import type { Sql } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../app.js'
 import type { FileAddresses } from '../files/addresses.js'
@@ -9,8 +9,7 @@ import { stationParams } from '../schemas.js'
 import { getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
 
 /** What a builder may look at. */
-export interface OperationContext {
-  database: Database
+export interface OperationContext extends Pick<RouteContext, 'database' | 'vault' | 'config'> {
   station: { id: string; protocol: Protocol }
   now: Date
   files: { addresses: FileAddresses; addressHours: number }
@@ -84,7 +83,7 @@ export function operation<Body extends z.ZodType>(spec: Operation<Body>): Regist
         if (!buildFor) throw new ProblemError(409, `This is not offered for ${protocol}; send the command itself.`)
         const station = { id: stationId, protocol }
         const { warnings = [], ...wish } = await buildFor(request.body as z.output<Body>, {
-          database: context.database,
+          ...context,
           station,
           now: new Date(),
           files: { addresses: context.addresses, addressHours: context.config.fileAddressHours },

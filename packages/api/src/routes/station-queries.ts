@@ -35,7 +35,7 @@ export function listStations(
 }
 
 export async function findStation(prisma: PrismaClient, id: string): Promise<StationParts | null> {
-  const [station, state, evses, desired] = await Promise.all([
+  const [station, state, evses, desired, profileChange] = await Promise.all([
     prisma.station.findUnique({ where: { id } }),
     prisma.stationState.findUnique({ where: { stationId: id } }),
     prisma.evse.findMany({
@@ -44,8 +44,9 @@ export async function findStation(prisma: PrismaClient, id: string): Promise<Sta
       orderBy: { number: 'asc' },
     }),
     prisma.desiredAvailability.findMany({ where: { stationId: id } }),
+    prisma.securityProfileChange.findUnique({ where: { stationId: id } }),
   ])
-  return station && { station, state, evses, desired }
+  return station && { station, state, evses, desired, profileChange }
 }
 
 interface VariableRow extends Omit<z.infer<typeof Variable>, 'updatedAt'> {

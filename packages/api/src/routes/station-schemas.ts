@@ -1,7 +1,15 @@
 import { findPreset, findSwitchFault, suggestPreset } from '@busbar/ocpp'
-import type { Connector, DesiredAvailability, Evse, Station as StationRow, StationState } from '@busbar/store'
+import type {
+  Connector,
+  DesiredAvailability,
+  Evse,
+  SecurityProfileChange as ProfileChangeRow,
+  Station as StationRow,
+  StationState,
+} from '@busbar/store'
 import { z } from 'zod'
 import { nullableTime, protocol, stationId, text, time, toNullableTime, toTime } from '../schemas.js'
+import { provenProfileOf, SecurityProfileChange, toProfileChange } from './security-profile.js'
 import { toEvses } from './station-connectors.js'
 
 export const registrationPolicy = z
@@ -111,6 +119,7 @@ export const Station = z
     controllerSerialNumber: z.string().nullable(),
     securityProfile: z.int().describe('The lowest it gets in with, by the operator'),
     provenProfile: z.int().describe('The highest it proved since that was set: it gets in with none lower'),
+    securityProfileChange: SecurityProfileChange.nullable().describe('The last one asked for'),
     protocols: z.array(z.string()),
     protocolWithoutHeader: z.string().nullable(),
     switches: z.unknown().describe('Its own'),
@@ -174,22 +183,24 @@ export interface StationParts {
   state: StationState | null
   evses: (Evse & { connectors: Connector[] })[]
   desired: DesiredAvailability[]
+  profileChange: ProfileChangeRow | null
 }
 
-export function toStation({ station, state, evses, desired }: StationParts): z.infer<typeof Station> {
+export function toStation({ station, state, evses, desired, profileChange }: StationParts): z.infer<typeof Station> {
   const {
     foldedId: _,
-    profileSetAt,
+    profileSetAt: __,
     createdAt,
     updatedAt,
     switches: effectiveSwitches,
     ownSwitches,
     ...decided
   } = station
-  const binds = (state?.profileProvenAt?.getTime() ?? 0) > (profileSetAt?.getTime() ?? 0)
+  const provenProfile = provenProfileOf(station, state)
   return {
     ...decided,
-    provenProfile: binds ? (state?.securityProfile ?? 0) : 0,
+    provenProfile,
+    securityProfileChange: profileChange && toProfileChange(profileChange, provenProfile),
     switches: ownSwitches,
     effectiveSwitches,
     suggestedPreset: suggestPreset(state?.vendor ?? null, state?.model ?? null)?.name ?? null,

@@ -26,7 +26,6 @@ export function takeDelivery(
   const event = (type: string, more: object = {}) => [{ type, subject: subjectOf(row), data: { ...data, ...more } }]
   switch (stage) {
     case 'accepted':
-      for (const each of state.ofStation(station.id, 'accepted')) state.change(each, { status: 'superseded' })
       state.change(row, { status: 'accepted', error: null })
       return {
         events: event('certificate.accepted'),

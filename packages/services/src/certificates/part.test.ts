@@ -251,6 +251,20 @@ test('a newer request of a station takes the place of one that is still open', a
   expect(await jobs()).toEqual([])
 })
 
+test('one that went out and was not answered stays good beside a newer one, until that is used', async () => {
+  await addAuthority()
+  const [first] = sent((await request(makeRequest())).told)
+  now = new Date(start.getTime() + 1_000)
+  const second = await accepted()
+  expect(await statuses()).toEqual(['failed', 'accepted'])
+
+  // It had been taken all the same.
+  await apply(builtIn(), connected(parseCertificate(first?.certificateChain ?? '').fingerprint))
+  expect(await statuses()).toEqual(['active', 'accepted'])
+  await apply(builtIn(), connected(second.fingerprint))
+  expect(await statuses()).toEqual(['superseded', 'active'])
+})
+
 test('a station that keeps asking is refused, another one is not', async () => {
   await addAuthority()
   await query(`INSERT INTO station_certificate (id, station_id, status, csr, requested_at)

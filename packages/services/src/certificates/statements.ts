@@ -19,13 +19,18 @@ export const upsertCertificates = upsertInto(
   ['id'],
 )
 
-/** Of a station never more than one that is open, one accepted and one active. */
+/** Of a station the newest that are not done with: a handful, unless it goes on asking without end. */
 export const selectCertificates = sql(`
-  SELECT id, station_id AS "stationId", status, csr, chain, fingerprint, serial_number AS "serialNumber", error,
-    not_before AS "notBefore", not_after AS "notAfter", requested_at AS "requestedAt", first_used_at AS "firstUsedAt"
-  FROM station_certificate
-  WHERE station_id = ANY($1)
-    AND (status IN ('requested', 'issued', 'accepted', 'active') OR fingerprint = ANY($2))`)
+  SELECT c.id, c.station_id AS "stationId", c.status, c.csr, c.chain, c.fingerprint, c.serial_number AS "serialNumber",
+    c.error, c.not_before AS "notBefore", c.not_after AS "notAfter", c.requested_at AS "requestedAt",
+    c.first_used_at AS "firstUsedAt"
+  FROM station_certificate c
+  WHERE c.station_id = ANY($1) AND c.fingerprint = ANY($2) OR c.id IN (
+    SELECT latest.id FROM unnest($1::text[]) AS asked(id) CROSS JOIN LATERAL (
+      SELECT id FROM station_certificate
+      WHERE station_id = asked.id AND status IN ('requested', 'issued', 'accepted', 'active')
+      ORDER BY requested_at DESC LIMIT 20
+    ) latest)`)
 
 export const selectStations = sql(`
   SELECT s.id, s.serial_number AS "serialNumber", s.switches, coalesce(t.online, false) AS online

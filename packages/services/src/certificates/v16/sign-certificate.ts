@@ -29,9 +29,12 @@ export const signCertificate =
     if (same) return answer({ status: 'Accepted' }, { commands: [deliver(same, 'the same request again')] })
 
     if (state.recentRequests(station.id) >= maxRequestsPerHour) return refuse('Too many requests within an hour')
-    // The station has made a new key: what it asked for before is of no use to it any more.
-    const outdated = open.filter((row) => row.status === 'requested' || row.status === 'issued')
-    for (const row of outdated) state.change(row, { status: 'superseded' })
+    // The station has made a new key: what it asked for before is of no use to it. One that went out may have been taken.
+    const outdated = open.filter(({ status }) => status === 'requested')
+    for (const each of outdated) state.change(each, { status: 'superseded' })
+    for (const each of open.filter(({ status }) => status === 'issued')) {
+      state.change(each, { status: 'failed', error: 'The station asked anew before it answered' })
+    }
     const row = {
       id: newId(),
       stationId: station.id,
