@@ -16,17 +16,24 @@ export class Rig {
   readonly system: System
   readonly random: Random
   readonly #endsAt: number
+  readonly #halfTime: number
   readonly #booted = new Set<string>()
 
   constructor(system: System, seed: number, minutes: number) {
     this.system = system
     this.random = new Random(seed)
     this.#endsAt = Date.now() + minutes * 60_000
+    this.#halfTime = Date.now() + minutes * 30_000
   }
 
   /** The row's time is up: it ends with what it did until now. */
   get isOver(): boolean {
     return Date.now() >= this.#endsAt
+  }
+
+  /** For a row of two parts. */
+  get isHalfTime(): boolean {
+    return Date.now() >= this.#halfTime
   }
 
   async registerStations(prefix: string, count: number): Promise<string[]> {

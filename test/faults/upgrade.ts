@@ -1,5 +1,11 @@
 import { connect, type Socket } from 'node:net'
 
+export interface Credentials {
+  id: string
+  /** null: none are sent */
+  secret: string | null
+}
+
 export interface Attempt {
   status: number
   body: string
@@ -8,6 +14,11 @@ export interface Attempt {
 
 /** Asks for an upgrade as cheaply as an attacker would, and hangs up. @param secret null: without credentials */
 export function tryUpgrade(port: number, id: string, secret: string | null, address: string): Promise<Attempt> {
+  return tryTarget(port, `/ocpp/${encodeURIComponent(id)}`, { id, secret }, address)
+}
+
+/** @param target as it stands in the request line */
+export function tryTarget(port: number, target: string, credentials: Credentials, address: string): Promise<Attempt> {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now()
     const socket = connect({ port, host: '127.0.0.1', noDelay: true })
@@ -21,14 +32,16 @@ export function tryUpgrade(port: number, id: string, secret: string | null, addr
       resolve({ status: Number(head.slice(9, 12)), body, milliseconds: performance.now() - startedAt })
       socket.destroy()
     })
-    socket.write(requestOf(id, secret, address))
+    socket.write(requestOf(target, credentials, address))
   })
 }
 
 /** A connection that speaks WebSocket without a library between it and the bytes. */
 export function openRaw(port: number, id: string, secret: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(requestOf(id, secret, '127.0.0.1')))
+    const socket = connect({ port, host: '127.0.0.1' }, () =>
+      socket.write(requestOf(`/ocpp/${encodeURIComponent(id)}`, { id, secret }, '127.0.0.1')),
+    )
     socket.on('error', reject)
     socket.once('data', (data) => {
       const [line = ''] = data.toString('latin1').split('\r\n')
@@ -45,11 +58,11 @@ export function toFrame(text: string): Buffer {
   return Buffer.concat([head, payload])
 }
 
-function requestOf(id: string, secret: string | null, address: string): string {
+function requestOf(target: string, { id, secret }: Credentials, address: string): string {
   const credentials =
     secret === null ? '' : `Authorization: Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}\r\n`
   return (
-    `GET /ocpp/${encodeURIComponent(id)} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+    `GET ${target} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
     `Sec-WebSocket-Protocol: ocpp1.6\r\nX-Forwarded-For: ${address}\r\n${credentials}\r\n`
   )

@@ -70,7 +70,7 @@ export class FakeRedis {
   readonly released: string[] = []
   readonly #leases = new Set<string>()
   readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
-  #epoch = 1_000
+  nextEpoch = 1_001
 
   readonly channels: StationChannels = {
     subscribe: async (channel, listener) => {
@@ -89,7 +89,7 @@ export class FakeRedis {
   readonly ownership: Ownership = {
     register: async (stationId, connectionId, gatewayId, protocol) => {
       this.#failIfAway()
-      const epoch = ++this.#epoch
+      const epoch = this.nextEpoch++
       this.owners.set(stationId, { epoch, connectionId, gatewayId, protocol })
       this.#publish(stationChannel(stationId), { kind: 'takeover', epoch, connectionId })
       return { epoch }

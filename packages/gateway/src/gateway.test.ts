@@ -338,6 +338,14 @@ test('while a socket closes its frames are still logged', async () => {
   expect(station.frames).toEqual([])
 })
 
+test('a gateway shows how far its clock is from the store of owners', async () => {
+  const { connect, metric, redis } = await start()
+  redis.nextEpoch = (Date.now() + 3_000) * 1_000
+  await connect()
+
+  expect(await metric('busbar_gateway_clock_offset_seconds')).toBeCloseTo(-3, 0)
+})
+
 test('the newest connection owns the station', async () => {
   const first = await start()
   const second = await start({}, first)

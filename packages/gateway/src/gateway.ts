@@ -174,6 +174,8 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     const { station, protocol } = admitted
     const connectionId = newId()
     const seat = await claims.take(station.id, connectionId, protocol)
+    // An epoch is the time of the store, in microseconds.
+    if (seat.claim.isOwner) metrics.clockOffset.set(Date.now() / 1_000 - seat.claim.epoch / 1_000_000)
     const leave = async ({ epoch, isOwner } = seat.claim) => {
       await seat.leave()
       await claims.giveBack({ stationId: station.id, epoch, isOwner })

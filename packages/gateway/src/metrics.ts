@@ -44,6 +44,8 @@ export type CallOutcome = 'answered' | 'safe' | 'refused' | 'duplicate' | 'unans
 /** All metrics of the gateway. No per-station labels. */
 export class GatewayMetrics {
   readonly connections: Gauge
+  /** Seconds our clock is ahead of the store of owners; two gateways that differ by more than one are an alarm. */
+  readonly clockOffset: Gauge
   readonly #seconds: Histogram
   readonly #tallies: Record<
     'calls' | 'safe' | 'quirks' | 'upgrades' | 'refused' | 'handshakes' | 'headers' | 'commands' | 'closes' | 'lost',
@@ -58,6 +60,8 @@ export class GatewayMetrics {
       )
     const gauge = { name: 'busbar_gateway_connections', help: 'Open station sockets', labelNames: ['protocol'] }
     this.connections = findMetric(registry, gauge.name, () => new Gauge({ ...gauge, registers: [registry] }))
+    const offset = { name: 'busbar_gateway_clock_offset_seconds', help: 'Our clock against the store of owners' }
+    this.clockOffset = findMetric(registry, offset.name, () => new Gauge({ ...offset, registers: [registry] }))
     const histogram = {
       name: 'busbar_gateway_answer_seconds',
       help: 'From the receipt of a call to its answer, by what it waited for',

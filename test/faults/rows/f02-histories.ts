@@ -56,7 +56,7 @@ export const histories = row({
       straight.map(async (id, index) => {
         const random = rig.random.fork()
         const [inOrder, anyOrder] = [await rig.connect(id, index), await rig.connect(shuffled[index] ?? '', index + 1)]
-        for (let turn = 0; played < wanted && !rig.isOver; turn += 1) {
+        for (let turn = 0; played < wanted && !rig.isHalfTime; turn += 1) {
           played += 1
           const { start, rest } = drawHistory(random, new Date(Date.UTC(2026, 0, 1) + turn * 3_600_000))
           const [one, other] = [await begin(inOrder, start), await begin(anyOrder, start)]

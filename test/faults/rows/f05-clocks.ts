@@ -88,6 +88,7 @@ export const wrongClocks = row({
         ),
         none('Heartbeats that tell another time', untrue),
         ...(await skewSeen(rig)),
+        await gatewaysApart(rig),
       ],
     }
   },
@@ -108,4 +109,13 @@ async function skewSeen(rig: Rig) {
     shown('over a year behind', behind),
     shown('over a year ahead', ahead),
   ]
+}
+
+async function gatewaysApart(rig: Rig) {
+  const offsets = (await rig.metrics('gateways')).flatMap((text) => {
+    const found = /^busbar_gateway_clock_offset_seconds (\S+)$/m.exec(text)
+    return found ? [Number(found[1])] : []
+  })
+  const apart = Math.max(...offsets) - Math.min(...offsets)
+  return none('gateways over a second apart', apart <= 1 ? [] : [`${apart} s, ${offsets.length} gateways`])
 }

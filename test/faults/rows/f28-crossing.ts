@@ -69,7 +69,7 @@ export const crossing = row({
     for (const socket of sockets) answerOddly(socket, rig.random.fork())
     const asking = Promise.all(sockets.map((socket) => ask(socket, rig.random.fork(), () => isDone, wrong)))
     await inParallel(Array(commands).keys(), stations * 3, async (index) => {
-      if (rig.isOver) return
+      if (rig.isHalfTime) return
       sent += 1
       await command(rig, ids[index % ids.length] ?? '', wrong)
     })

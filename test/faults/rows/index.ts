@@ -12,7 +12,9 @@ import { retriedStarts } from './f29-retried-start.js'
 import { repeatedJobs } from './f30-repeated-jobs.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
 import { credentialFlood } from './t02-credential-flood.js'
+import { duplicateConnections } from './t03-duplicate-connection.js'
 import { idEnumeration } from './t04-id-enumeration.js'
+import { idTricks } from './t11-id-tricks.js'
 import { foreignIds } from './t13-foreign-ids.js'
 
 /** In the order of the list. */
@@ -30,6 +32,8 @@ export const rows: readonly Row[] = [
   repeatedJobs,
   wrongCredentials,
   credentialFlood,
+  duplicateConnections,
   idEnumeration,
+  idTricks,
   foreignIds,
 ]
