@@ -64,6 +64,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/stations/:id/reservations/cancel': operators,
 
   'GET /v1/files/:id/content': operators,
+  'DELETE /v1/files/:id': operators,
   'GET /v1/firmware': readers,
   'POST /v1/firmware': operators,
   'GET /v1/firmware/:id': readers,

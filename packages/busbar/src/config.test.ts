@@ -34,10 +34,16 @@ test('Kafka without its companions is refused by name', () => {
   )
 })
 
+test('half of the credentials of object storage is refused', () => {
+  expect(() => parseConfig({ BUSBAR_FILES_S3_ACCESS_KEY: 'busbar' })).toThrow(/BUSBAR_FILES_S3_SECRET_KEY/)
+})
+
 test('a description hides secrets and passwords in addresses', () => {
   const text = describeConfig(
     parseConfig({
       BUSBAR_SECRET: 'a'.repeat(40),
+      BUSBAR_FILES_S3_ACCESS_KEY: 'busbar',
+      BUSBAR_FILES_S3_SECRET_KEY: 'hunter2',
       BUSBAR_DATABASE_URL: 'postgres://busbar:hunter2@db/busbar',
     }),
   )

@@ -122,6 +122,7 @@ export function parseConfig(env: NodeJS.ProcessEnv): Config {
     ...(parsed.error?.issues.flatMap(toProblems) ?? []),
     ...missingCompanions(given),
     ...unpairedKeys(given),
+    ...halfCredentials(given),
   ]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   return toConfig(parsed.data)
@@ -144,6 +145,11 @@ function unpairedKeys({ GATEWAY_TLS_CERTIFICATES, GATEWAY_TLS_KEYS }: Record<str
   const count = (text = '') => list.parse(text).length
   if (count(GATEWAY_TLS_CERTIFICATES) === count(GATEWAY_TLS_KEYS)) return []
   return ['BUSBAR_GATEWAY_TLS_KEYS: as many as BUSBAR_GATEWAY_TLS_CERTIFICATES']
+}
+
+function halfCredentials({ FILES_S3_ACCESS_KEY, FILES_S3_SECRET_KEY }: Record<string, string | undefined>): string[] {
+  if (Boolean(FILES_S3_ACCESS_KEY) === Boolean(FILES_S3_SECRET_KEY)) return []
+  return ['BUSBAR_FILES_S3_SECRET_KEY: goes with BUSBAR_FILES_S3_ACCESS_KEY']
 }
 
 function toConfig(values: z.infer<typeof variables>) {

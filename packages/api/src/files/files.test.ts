@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type FileStore, openLocalFileStore } from '@busbar/files'
+import { FileNotFoundError, type FileStore, openLocalFileStore } from '@busbar/files'
 import { createAuthority, type IssuingAuthority } from '@busbar/pki'
 import { Vault } from '@busbar/store'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -181,6 +181,18 @@ describe('what stations send', () => {
     await api.database.prisma.stationFile.update({ where: { id }, data: { expiresAt: new Date() } })
     expect((await put(address, 'x')).status).toBe(403)
     expect((await fetch(address, { method: 'HEAD' })).status).toBe(403)
+  })
+
+  test('is deleted by an operator, and its address with it', async () => {
+    const { address, file } = await askForDiagnostics()
+    await put(address, 'first ', { 'content-range': 'bytes 0-5/10' })
+    const { id, pieces } = await file()
+    const [{ key }] = pieces as [{ key: string }]
+
+    expect((await api.request('operator', { method: 'DELETE', url: `/v1/files/${id}` })).statusCode).toBe(204)
+    await expect(openLocalFileStore({ folder }).read(key)).rejects.toThrow(FileNotFoundError)
+    expect((await put(address, 'more', { 'content-range': 'bytes 6-9/10' })).status).toBe(403)
+    expect((await api.request('operator', { url: `/v1/files/${id}/content` })).statusCode).toBe(404)
   })
 
   test('is shown beside its transfer', async () => {
@@ -469,4 +481,33 @@ test.each([
   ['0-9/10', 'invalid'],
 ])('Content-Range %s means %j', (header, range) => {
   expect(parseContentRange(header)).toEqual(range)
+})
+
+test('a request that does not arrive in time is cut off; a file may take longer', async () => {
+  const slow = await startTestApi({ config: { requestTimeoutMs: 150 } })
+  try {
+    const url = await slow.app.listen({ host: '127.0.0.1', port: 0 })
+    const headers = {
+      authorization: `Bearer ${slow.keys.operator}`,
+      'content-length': 4,
+      'content-type': 'application/json',
+    }
+    const send = (path: string) => {
+      const request = httpRequest(`${url}${path}`, { method: 'POST', headers })
+      const ended = new Promise<number | string>((resolve) => {
+        request.on('response', ({ statusCode = 0 }) => resolve(statusCode))
+        request.on('error', () => resolve('cut off'))
+      })
+      request.write('12')
+      return { ended, finish: () => request.end('34') }
+    }
+    const upload = send('/v1/firmware?fileName=a&version=1')
+    const other = send('/v1/stations')
+
+    expect(await other.ended).toBe('cut off')
+    upload.finish()
+    expect(await upload.ended).toBe(201)
+  } finally {
+    await slow.stop()
+  }
 })

@@ -53,7 +53,8 @@ interface OpenFile {
   pieces: Piece[]
 }
 
-interface Piece {
+/** Of a file that came in several requests. */
+export interface Piece {
   key: string
   bytes: number
 }

@@ -3,8 +3,11 @@ import type { FileStore } from '@busbar/files'
 import { sql } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../app.js'
+import { audited } from '../audit.js'
+import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { asAttachment } from '../files/downloads.js'
+import type { Piece } from '../files/uploads.js'
 import { found } from '../problems.js'
 import { idParams, nullableTime, stationParams, time, toNullableTime, toTime } from '../schemas.js'
 
@@ -86,7 +89,30 @@ export function transferRoutes(app: Api, { database, files }: RouteContext): voi
       return reply
         .headers({ ...asAttachment(id), 'content-length': Number(file.bytes) })
         .serializer((content: unknown) => content as string)
-        .send(Readable.from(readPieces(files, file.pieces as { key: string }[]), { objectMode: false }))
+        .send(Readable.from(readPieces(files, file.pieces as unknown as Piece[]), { objectMode: false }))
+    },
+  )
+
+  app.delete(
+    '/v1/files/:id',
+    {
+      config: { problems: [404] },
+      schema: {
+        tags,
+        summary: 'Delete what a station sent',
+        description: 'Its address takes nothing any more; the transfer stays.',
+        params: idParams,
+        response: { 204: z.null() },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const [file] = await database.prisma.$transaction([
+        database.prisma.stationFile.delete({ where: { id } }),
+        database.prisma.auditEntry.create({ data: audited(callerOf(request), 'file.delete', id) }),
+      ])
+      await Promise.all((file.pieces as unknown as Piece[]).map(({ key }) => files.delete(key)))
+      return reply.code(204).send(null)
     },
   )
 }
@@ -118,6 +144,6 @@ function toFile({ id, bytes, expiresAt, completedAt }: NonNullable<TransferRow['
   return { id, bytes, complete, ...times }
 }
 
-async function* readPieces(files: FileStore, pieces: readonly { key: string }[]): AsyncGenerator<Uint8Array> {
+async function* readPieces(files: FileStore, pieces: readonly Piece[]): AsyncGenerator<Uint8Array> {
   for (const { key } of pieces) yield* await files.read(key)
 }
