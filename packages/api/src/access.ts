@@ -55,6 +55,8 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/stations/:id/diagnostics': operators,
   'POST /v1/stations/:id/log': operators,
   'GET /v1/stations/:id/transfers': readers,
+  'GET /v1/stations/:id/charging-profiles': readers,
+  'GET /v1/stations/:id/composite-schedule': readers,
   'POST /v1/stations/:id/charging-profiles': operators,
   'POST /v1/stations/:id/charging-profiles/clear': operators,
   'POST /v1/stations/:id/composite-schedule/read': operators,

@@ -38,6 +38,7 @@ import { refusedAttemptRoutes } from './routes/refused-attempts.js'
 import { reservationRoutes } from './routes/reservations.js'
 import { revokedCertificateRoutes } from './routes/revoked-certificates.js'
 import { siteRoutes } from './routes/sites.js'
+import { smartChargingRoutes } from './routes/smart-charging.js'
 import { stationAccessRoutes } from './routes/station-access.js'
 import { stationSecurityRoutes } from './routes/station-security.js'
 import { stationRoutes } from './routes/stations.js'
@@ -148,6 +149,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   transactionRoutes,
   reservationRoutes,
   certificateAuthorityRoutes,
+  smartChargingRoutes,
   trustAnchorRoutes,
   revokedCertificateRoutes,
   refusedAttemptRoutes,

@@ -44,7 +44,13 @@ export {
   stationSchedule,
 } from './smart-charging/composite-schedule.js'
 export { truncateLimit } from './smart-charging/limit.js'
-export { type ChargingProfile16, isClearedBy, isReplacedBy, type PlacedProfile } from './smart-charging/profile.js'
+export {
+  type ChargingProfile16,
+  isClearedBy,
+  isReplacedBy,
+  type PlacedProfile,
+  sentProfile16,
+} from './smart-charging/profile.js'
 export { findSwitchFault, type StationSwitch, stationSwitches } from './switches.js'
 export { formatTimestamp, lacksZone, parseTimestamp, type ReadTimestamp } from './timestamp.js'
 export type {

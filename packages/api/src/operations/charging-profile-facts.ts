@@ -1,4 +1,5 @@
 import type { Database } from '@busbar/store'
+import { findInstalledProfiles, type InstalledProfile } from '../charging-books.js'
 import { loadSwitches } from '../routes/station-queries.js'
 import type { ProfileDraft, ProfileUse } from './charging-profile.js'
 
@@ -12,6 +13,7 @@ export interface ProfileLimits {
 
 /** The transaction a draft names, if this station has it. */
 export interface NamedTransaction {
+  id: string
   /** As the station knows it. */
   ocppId: number
   connector: number | null
@@ -28,6 +30,7 @@ export interface ProfileFacts {
   /** Of the station, as the operator set them. */
   switches: Readonly<Record<string, unknown>>
   transaction: NamedTransaction | null
+  installed: readonly InstalledProfile[]
 }
 
 export async function loadProfileFacts(
@@ -35,12 +38,13 @@ export async function loadProfileFacts(
   { database, station, use, connector }: ProfileUse,
   now: Date,
 ): Promise<ProfileFacts> {
-  const [limits, switches, transaction] = await Promise.all([
+  const [limits, switches, transaction, installed] = await Promise.all([
     loadLimits(database, station.id),
     loadSwitches(database, station.id),
     findTransaction(database, station.id, draft),
+    findInstalledProfiles(database, station.id, now),
   ])
-  return { now, use, connector, limits, switches, transaction }
+  return { now, use, connector, limits, switches, transaction, installed }
 }
 
 /** @see OCPP 1.6 §9.4 */
@@ -94,6 +98,7 @@ function parseUnits(text: string | null | undefined): ('A' | 'W')[] | null {
 }
 
 interface TransactionRow {
+  id: string
   ocppId: string | null
   connector: number | null
   startedAt: Date | null
@@ -107,7 +112,7 @@ async function findTransaction(
   { transaction, transactionId }: ProfileDraft,
 ): Promise<NamedTransaction | null> {
   if (transaction === undefined && transactionId === undefined) return null
-  const columns = `t.evse_number AS connector, t.started_at AS "startedAt", t.ended_at IS NOT NULL AS "isOver"`
+  const columns = `t.id, t.evse_number AS connector, t.started_at AS "startedAt", t.ended_at IS NOT NULL AS "isOver"`
   const [row] = await database.query<TransactionRow>(
     transaction === undefined
       ? {

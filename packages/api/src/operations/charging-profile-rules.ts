@@ -1,3 +1,5 @@
+import { isReplacedBy } from '@busbar/ocpp'
+import type { InstalledProfile } from '../charging-books.js'
 import type { Fault } from '../problems.js'
 import type { ProfileDraft } from './charging-profile.js'
 import type { ProfileFacts } from './charging-profile-facts.js'
@@ -65,8 +67,9 @@ function scheduleRules(draft: ProfileDraft, { now }: ProfileFacts): Rule[] {
 }
 
 /** What this station has said it would refuse. @see OCPP 1.6 §3.13.5, §9.4 */
-export function findStationFaults(draft: ProfileDraft, { limits }: ProfileFacts): Fault[] {
-  const { maxStackLevel, maxPeriods, units } = limits
+export function findStationFaults({ draft, connector }: Wish, facts: ProfileFacts): Fault[] {
+  const { maxStackLevel, maxPeriods, maxInstalled, units } = facts.limits
+  const kept = facts.installed.filter((installed) => !isReplaced(installed, draft, connector, facts)).length
   return toFaults([
     [
       maxStackLevel !== null && draft.stackLevel > maxStackLevel,
@@ -79,5 +82,28 @@ export function findStationFaults(draft: ProfileDraft, { limits }: ProfileFacts)
       `more than the station's ChargingScheduleMaxPeriods, ${maxPeriods}`,
     ],
     [units !== null && !units.includes(draft.unit), '/unit', `the station takes ${units?.join(' and ')} only`],
+    [
+      maxInstalled !== null && kept >= maxInstalled,
+      '',
+      `the station has ${kept} others, and its MaxChargingProfilesInstalled is ${maxInstalled}`,
+    ],
   ])
+}
+
+/** A draft, and where it is to be set. */
+interface Wish {
+  draft: ProfileDraft
+  connector: number | undefined
+}
+
+function isReplaced(
+  installed: InstalledProfile,
+  { purpose, stackLevel, profileId }: ProfileDraft,
+  connector: number | undefined,
+  { transaction }: ProfileFacts,
+): boolean {
+  const profile = { chargingProfilePurpose: purpose, stackLevel, chargingProfileId: profileId ?? null }
+  // A remote start begins a stack of its own.
+  const wished = { connectorId: connector ?? null, profile, transactionId: transaction?.id ?? 'none' }
+  return isReplacedBy(installed, wished)
 }

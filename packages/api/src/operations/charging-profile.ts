@@ -67,7 +67,7 @@ export interface BuiltProfile16 {
 export async function toChargingProfile16(draft: ProfileDraft, context: ProfileUse): Promise<BuiltProfile16> {
   const facts = await loadProfileFacts(draft, context, new Date())
   const fitted = fitProfile(draft, facts)
-  const faults = [...findWishFaults(draft, facts), ...fitted.faults, ...findStationFaults(fitted.draft, facts)]
+  const faults = [...findWishFaults(draft, facts), ...fitted.faults, ...findStationFaults(fitted, facts)]
   if (faults.length > 0) throw refusal(faults, context.use)
   const { warnings, connector: connectorId } = fitted
   return { profile: fitted.isLeftOut ? null : toWire(fitted.draft, facts), connectorId, warnings }

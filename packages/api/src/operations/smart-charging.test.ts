@@ -1,4 +1,5 @@
 import { validate } from '@busbar/ocpp'
+import { newId } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
 
@@ -31,6 +32,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await api.database.prisma.variable.deleteMany()
+  await api.database.prisma.chargingProfile.deleteMany()
   await api.database.prisma.station.updateMany({ data: { switches: {} } })
 })
 afterAll(() => api.stop())
@@ -73,6 +75,24 @@ async function learn(key: string, value: string) {
       ...{ stationId: 'CS-1', component: '', componentKey: '', variable: key, variableKey: key.toLowerCase(), value },
       ...{ attributeType: 'Actual', updatedAt: new Date() },
     },
+  })
+}
+
+async function install(
+  ...profiles: { connectorId: number; id: number; level: number; validTo?: string; status?: string }[]
+) {
+  await api.database.prisma.chargingProfile.createMany({
+    data: profiles.map(({ connectorId, id, level, validTo, status = 'active' }) => ({
+      ...{ commandId: newId(), stationId: 'CS-1', action: 'SetChargingProfile', answer: 'accepted', status },
+      ...{ requestedBy: 'key', requestedAt: new Date(), settledAt: status === 'active' ? null : new Date() },
+      sent: {
+        connectorId,
+        csChargingProfiles: {
+          ...{ chargingProfileId: id, stackLevel: level, chargingProfilePurpose: 'TxDefaultProfile' },
+          ...(validTo && { validTo }),
+        },
+      },
+    })),
   })
 }
 
@@ -243,6 +263,24 @@ test.each([
   expect(response.statusCode).toBe(422)
   expect(response.json().errors).toEqual([{ pointer, detail: expect.any(String) }])
   expect(await api.database.prisma.command.count()).toBe(before)
+})
+
+test('UC16-SC-1: more profiles than MaxChargingProfilesInstalled are refused, a replacement is not', async () => {
+  await learn('MaxChargingProfilesInstalled', '2')
+  await install(
+    { connectorId: 1, id: 1, level: 0 },
+    { connectorId: 1, id: 2, level: 1 },
+    { connectorId: 1, id: 3, level: 2, validTo: '2020-01-01T00:00:00Z' },
+    { connectorId: 1, id: 4, level: 3, status: 'cleared' },
+  )
+  const wish = async (profile: object) => {
+    const response = await post('charging-profiles', { connector: 1, profile: { ...txDefault, ...profile } })
+    return [response.statusCode, response.json().errors?.[0].pointer]
+  }
+
+  expect(await wish({ stackLevel: 7 })).toEqual([422, '/profile'])
+  expect(await wish({ stackLevel: 1 })).toEqual([202, undefined])
+  expect(await wish({ stackLevel: 7, profileId: 1 })).toEqual([202, undefined])
 })
 
 const periods = (count: number) => Array.from({ length: count }, (_, start) => ({ start, limit: 6 }))

@@ -1,4 +1,5 @@
 import type * as v16 from '../generated/v16.js'
+import type { Payload } from '../protocol.js'
 
 /** As it goes over the wire. @see OCPP 1.6 §7.8, §7.13 */
 export type ChargingProfile16 = v16.SetChargingProfileRequest['csChargingProfiles']
@@ -9,24 +10,33 @@ export interface PlacedProfile {
   profile: ChargingProfile16
 }
 
+/** What tells the profiles of a station apart; null for an id or a connector that is not chosen yet. */
+export interface StackPlace {
+  connectorId: number | null
+  profile: Pick<ChargingProfile16, 'chargingProfilePurpose' | 'stackLevel'> & { chargingProfileId: number | null }
+  /** Any name that is the same for one transaction; null where there is none. */
+  transactionId: string | null
+}
+
+/** Out of a CALL that carries one and was checked against its schema. @param action SetChargingProfile or RemoteStartTransaction */
+export function sentProfile16(action: string, payload: Payload): ChargingProfile16 {
+  const profile = action === 'RemoteStartTransaction' ? payload.chargingProfile : payload.csChargingProfiles
+  return profile as unknown as ChargingProfile16
+}
+
 /**
  * Whether a station that takes the second profile drops the first: the same id, or the same place in the stack. A stack
  * belongs to one purpose on one connector and, for TxProfile, to one transaction, whichever way it was set.
- * @param transactionOf what tells transactions apart; null for none
  * @see OCPP 1.6 §3.13.2, §5.16.2 to §5.16.4
  */
-export function isReplacedBy<Placed extends PlacedProfile>(
-  first: Placed,
-  second: Placed,
-  transactionOf: (placed: Placed) => string | number | null,
-): boolean {
+export function isReplacedBy(first: StackPlace, second: StackPlace): boolean {
   const [before, after] = [first.profile, second.profile]
   if (before.chargingProfileId === after.chargingProfileId) return true
   return (
     before.chargingProfilePurpose === after.chargingProfilePurpose &&
     before.stackLevel === after.stackLevel &&
     (after.chargingProfilePurpose === 'TxProfile'
-      ? transactionOf(first) === transactionOf(second)
+      ? first.transactionId === second.transactionId
       : first.connectorId === second.connectorId)
   )
 }

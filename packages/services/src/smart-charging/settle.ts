@@ -1,4 +1,11 @@
-import { type ChargingProfile16, isClearedBy, isReplacedBy, type PlacedProfile, parseTimestamp } from '@busbar/ocpp'
+import {
+  type ChargingProfile16,
+  isClearedBy,
+  isReplacedBy,
+  type PlacedProfile,
+  parseTimestamp,
+  sentProfile16,
+} from '@busbar/ocpp'
 import type { ClearRow, ProfileRow, ProfileStatus, TransactionFact } from './state.js'
 
 /** A remote start that led to no transaction within this time takes its profile with it. */
@@ -38,7 +45,7 @@ export function settleProfiles(
   let installed: Held[] = []
   for (const { at, profile, clear } of steps) {
     const isGone = (each: Held) =>
-      each.goneAt > at && (profile ? isReplacedBy(each, profile, transactionOf) : isClearedBy(each, clear.sent))
+      each.goneAt > at && (profile ? isReplacedBy(each, profile) : isClearedBy(each, clear.sent))
     for (const each of installed.filter(isGone)) settle(each, profile ? 'replaced' : 'cleared', at)
     installed = installed.filter(({ settlement }) => settlement.status === 'active')
     if (profile) installed.push(profile)
@@ -51,6 +58,8 @@ export function settleProfiles(
 
 /** A row with what is read out of it. */
 interface Held extends PlacedProfile {
+  /** TxProfiles of one transaction share a stack, however it was named. */
+  transactionId: string
   row: ProfileRow
   settlement: Settlement
   /** From when on the station has it. */
@@ -65,10 +74,12 @@ function hold(row: ProfileRow, transaction: TransactionFact | null, now: Date): 
   const validTo = profile.validTo === undefined ? never : parseTimestamp(profile.validTo, never).at
   const isRemote = row.action === 'RemoteStartTransaction'
   const transactionId = transaction?.id ?? null
+  const connectorId = connectorOf(row) ?? transaction?.connector ?? 0
   const held: Held = {
     row,
     profile,
-    connectorId: connectorOf(row) ?? transaction?.connector ?? 0,
+    connectorId,
+    transactionId: transactionId ?? `${profile.transactionId ?? ''} at ${connectorId}`,
     settlement: { status: 'active', transactionId, settledAt: null },
     since: isRemote && transaction ? later(row.requestedAt, transaction.createdAt) : row.requestedAt,
     validTo,
@@ -91,16 +102,8 @@ const never = new Date(8.64e15)
 const later = (a: Date, b: Date) => (a > b ? a : b)
 const earlier = (a: Date, b: Date) => (a < b ? a : b)
 
-/** TxProfiles of one transaction share a stack, however it was named. */
-function transactionOf(placed: Held): string {
-  const { transactionId } = placed.settlement
-  return transactionId ?? `${placed.profile.transactionId ?? ''} at ${placed.connectorId}`
-}
-
 export function profileOf({ action, sent }: Pick<ProfileRow, 'action' | 'sent'>): ChargingProfile16 {
-  const profile = action === 'RemoteStartTransaction' ? sent.chargingProfile : sent.csChargingProfiles
-  // Checked against the schema before it was sent.
-  return profile as unknown as ChargingProfile16
+  return sentProfile16(action, sent)
 }
 
 /** Null for a remote start that leaves the choice to the station. */
