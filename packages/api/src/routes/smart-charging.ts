@@ -76,7 +76,9 @@ const scheduleQuery = z.object({
 
 const tags = ['Smart charging']
 
-export function smartChargingRoutes(app: Api, { database }: RouteContext): void {
+export function smartChargingRoutes(app: Api, context: RouteContext): void {
+  const { database } = context
+
   app.get(
     '/v1/stations/:id/charging-profiles',
     {
@@ -117,7 +119,7 @@ export function smartChargingRoutes(app: Api, { database }: RouteContext): void 
       },
     },
     async ({ params: { id: stationId }, query: { connector, durationSeconds, unit } }) => {
-      await getProtocol(database, stationId)
+      await getProtocol(context, stationId)
       const from = new Date()
       const [reckoned, reported] = await Promise.all([
         reckonSchedule(database, { stationId, connector, from, durationSeconds, unit }),
