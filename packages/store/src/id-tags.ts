@@ -68,12 +68,14 @@ export function selectListChanges(stationIds: readonly string[], now: Date): Sql
   return selectChanges(now.toISOString(), stationIds)
 }
 
+/** What a list is to say of a token; a status of null takes it off. */
+export type ListItem = Pick<IdTag, 'idTag' | 'expiresAt' | 'parentIdTag'> & { status: string | null }
+
 /** AuthorizationData of SendLocalList: without idTagInfo the station takes the entry off its list (§7.1). */
-export function toAuthorizationData(change: Omit<ListChange, 'stationId' | 'foldedTag'>): {
+export function toAuthorizationData({ idTag, status, expiresAt, parentIdTag }: ListItem): {
   idTag: string
   idTagInfo?: { status: string; expiryDate?: string; parentIdTag?: string }
 } {
-  const { idTag, status, expiresAt, parentIdTag } = change
   if (status === null) return { idTag }
   return {
     idTag,

@@ -11,6 +11,7 @@ export { Prisma } from './generated/prisma/client.js'
 export {
   type IdTag,
   type ListChange,
+  type ListItem,
   selectIdTags,
   selectListChanges,
   selectUsableIdTags,

@@ -78,6 +78,24 @@ export function fillIds(protocol: Protocol, action: string, payload: Payload, co
   }, payload)
 }
 
+/** Answers that tell the id a station has come to by itself. */
+const reportedFields: Readonly<Record<Dialect, Readonly<Record<string, IdField>>>> = {
+  'ocpp1.6': { GetLocalListVersion: { counter: 'listVersion', path: ['listVersion'] } },
+  'ocpp2.0.1': { GetLocalListVersion: { counter: 'listVersion', path: ['versionNumber'] } },
+}
+
+export function reportsId(protocol: Protocol, action: string): boolean {
+  return reportedFields[toDialect(protocol)][action] !== undefined
+}
+
+/** Lifts a counter to the id that an answer tells: the next one lies above it. */
+export function noteReported(protocol: Protocol, action: string, response: Payload, counters: Counters): void {
+  const field = reportedFields[toDialect(protocol)][action]
+  if (!field) return
+  const told = valueAt(response, field.path)
+  if (told.kind === 'given' && isId(told.value)) counters.used(field.counter, told.value)
+}
+
 /** OCPP's integers have 32 bits. */
 export const maxId = 2 ** 31 - 1
 

@@ -3,7 +3,7 @@ import type { Protocol } from '@busbar/ocpp'
 import type { Database } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
 import type { Command } from './command.js'
-import { idFieldsOf } from './ids.js'
+import { idFieldsOf, reportsId } from './ids.js'
 import { limitVariableNames, splitRuleOf } from './split.js'
 import { CommandsState, type LimitRow, type StationFacts } from './state.js'
 import {
@@ -54,7 +54,8 @@ export async function loadState(
     ...unknown.map(({ stationId, action }) => ({ stationId, action, protocol: null })),
   ]
   const factStations = [...new Set([...lostStations, ...unknown.map((request) => request.stationId)])]
-  const countedStations = stationsOf(starting.filter(needsCounters))
+  const reporting = [...known.values()].filter(({ protocol, action }) => protocol && reportsId(protocol, action))
+  const countedStations = stationsOf([...starting.filter(needsCounters), ...reporting])
   const splitStations = stationsOf(starting.filter(needsLimits))
   const [byKey, stations, counters, limits] = await Promise.all([
     query<CommandRow>(unknown, () => {

@@ -205,6 +205,19 @@ test('omitted ids come from counters that persist, above those a caller named', 
   expect(await world.command(id)).toMatchObject({ calls: [{ payload: { remoteStartId: 1 } }] })
 })
 
+test('the next list is newer than the one a station reports, however old the other words are', async () => {
+  const list = { protocol: 'ocpp1.6' as const, action: 'SendLocalList', payload: { updateType: 'Full' } }
+  const versions: unknown[] = []
+  for (const reported of [-1, 0, 12, 3]) {
+    const question = await world.send({ protocol: 'ocpp1.6', action: 'GetLocalListVersion', payload: {} })
+    await world.apply(question.records)
+    await world.apply([world.outcome(question.id, { outcome: 'result', payload: { listVersion: reported } })])
+    await world.apply((await world.send(list)).records)
+    versions.push(Reflect.get(world.dispatched.at(-1)?.payload ?? {}, 'listVersion'))
+  }
+  expect(versions).toEqual([1, 2, 13, 14])
+})
+
 test('a command is split by what the station has reported, and its answers are merged', async () => {
   await query(`INSERT INTO variable (station_id, component_key, variable_key, variable_instance, attribute_type, component,
       variable, value, updated_at)

@@ -5,6 +5,7 @@ import type { Decision, DecisionContext, InboundRecord } from '../pipeline/servi
 import { toAnswerVerdict } from './answer-verdict.js'
 import { type Command, type CommandError, type OutcomeKind, payloadOf } from './command.js'
 import { toEffects } from './effects.js'
+import { noteReported } from './ids.js'
 import { concludePassword } from './password.js'
 import type { CommandsState } from './state.js'
 import { type CallOutcome, settle } from './states.js'
@@ -41,6 +42,7 @@ export function takeOutcome(
   state.put(step.command)
   const { stationId, protocol, action } = before
   const sent = payloadOf(before, outcome.callIndex)
+  if (protocol && outcome.response) noteReported(protocol, action, outcome.response, state.countersOf(stationId))
   const secret = protocol && concludePassword(stationId, protocol, action, sent, outcome, vault)
   if (secret) state.changeSecret(secret)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)

@@ -12,6 +12,10 @@ export const reactions = {
   'stop-refused': { switch: null },
   /** The station accepted for good ignores the interval of its boot: its HeartbeatInterval is set. 1.6 only. */
   'set-heartbeat-interval': { switch: 'setHeartbeatInterval' },
+  /** A station refused a change of its local list: it is asked for its version once, and gets a full list once. */
+  'list-fallback': { switch: 'localListFallback' },
+  /** Tokens changed: the list of a station that is to be kept in step gets the changes. */
+  'list-sync': { switch: 'localListSync' },
 } as const satisfies Readonly<Record<string, { switch: string | null }>>
 
 export type Reaction = keyof typeof reactions

@@ -1,5 +1,6 @@
 import { type CertificatesDeps, createCertificatesPart } from '../certificates/part.js'
 import { installedRootsPart } from '../installed-roots/part.js'
+import { localListsPart } from '../local-lists/part.js'
 import { composeParts, type OpenParts, type Part, toPart } from '../pipeline/parts.js'
 import type { Service } from '../pipeline/service.js'
 import { securityPart } from '../security/part.js'
@@ -39,6 +40,7 @@ export function createStationsService({ certificates, vendorHandlers }: Stations
       toPart(stationsPart),
       toPart(configurationPart),
       toPart(availabilityPart),
+      toPart(localListsPart),
       toPart(transfersPart),
       toPart(dataTransferPart({ ...vendorHandlers, ...ownHandlers })),
       toPart(createCertificatesPart(certificates)),
