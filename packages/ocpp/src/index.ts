@@ -33,7 +33,7 @@ export {
   readTransactionEvent201,
   type TransactionEventReading,
 } from './readers/transaction-event-201.js'
-export { type RepairedAnswer, repairAnswer } from './repair.js'
+export { type Repaired, repairInbound } from './repair.js'
 export { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
 export {
   type CompositePeriod,

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import { repairAnswer } from './repair.js'
+import { repairInbound } from './repair.js'
+
+const repairAnswer = (protocol: 'ocpp1.6', action: string, answer: unknown) =>
+  repairInbound(protocol, action, 'response', answer)
 
 const key = (name: string, rest: object) => ({ key: name, readonly: false, ...rest })
 
@@ -70,4 +73,13 @@ test('an answer that is wrong in a hundred thousand places is read in one go', (
   expect(violation).toBeNull()
   expect((payload.configurationKey as { value: string }[]).at(-1)?.value).toBe('99999')
   expect(performance.now() - startedAt).toBeLessThan(5_000)
+})
+
+test('only what may be repaired is', () => {
+  const boot = { chargePointVendor: 'V', chargePointModel: 'm'.repeat(30) }
+  const repair = (payload: object) =>
+    repairInbound('ocpp1.6', 'BootNotification', 'request', payload, ['text-too-long'])
+
+  expect(repair(boot)).toEqual({ payload: boot, quirks: ['text-too-long'], violation: null })
+  expect(repair({ ...boot, extra: 1 }).violation).toMatchObject({ code: 'FormatViolation' })
 })

@@ -1,9 +1,9 @@
-import { isObject, type Payload, type Protocol } from './protocol.js'
+import { isObject, type MessageType, type Payload, type Protocol } from './protocol.js'
 import type { QuirkKind } from './readers/findings.js'
 import { findSchemaError, toViolation, type Violation } from './validate.js'
 import type { SchemaError } from './validator.js'
 
-export interface RepairedAnswer {
+export interface Repaired {
   payload: Payload
   quirks: QuirkKind[]
   /** What could not be repaired: then nobody knows what the station meant. */
@@ -14,20 +14,29 @@ export interface RepairedAnswer {
 const maxRepairs = 20
 
 /**
- * Reads a station's answer to a call of ours as it was meant: names in another letter case, numbers and truth values as
- * text or the other way round, texts that are too long, null for what is left out, properties nobody knows.
+ * Reads what a station sent as it was meant: names in another letter case, numbers and truth values as text or the other
+ * way round, texts that are too long, null for what is left out, properties nobody knows.
+ * @param only the kinds that may be repaired; all of them when not given
  */
-export function repairAnswer(protocol: Protocol, action: string, answer: unknown): RepairedAnswer {
+export function repairInbound(
+  protocol: Protocol,
+  action: string,
+  type: MessageType,
+  sent: unknown,
+  only?: readonly QuirkKind[],
+): Repaired {
   const quirks = new Set<QuirkKind>()
-  if (answer === null) quirks.add('field-type')
-  const payload = structuredClone(isObject(answer) ? answer : {})
+  if (sent === null) quirks.add('field-type')
+  const payload = structuredClone(isObject(sent) ? sent : {})
   // Texts are cut in here only: that they are too long hurts nobody.
-  const checked = structuredClone(answer === null ? {} : answer)
+  const checked = structuredClone(sent === null ? {} : sent)
   for (let count = 0; ; count++) {
-    const error = findSchemaError(protocol, action, 'response', checked, 'inbound')
+    const error = findSchemaError(protocol, action, type, checked, 'inbound')
     if (!error) return { payload, quirks: [...quirks], violation: null }
     const kind = count < maxRepairs ? repair(error, payload, checked) : null
-    if (kind === null) return { payload, quirks: [...quirks], violation: toViolation(error) }
+    if (kind === null || only?.includes(kind) === false) {
+      return { payload, quirks: [...quirks], violation: toViolation(error) }
+    }
     quirks.add(kind)
   }
 }

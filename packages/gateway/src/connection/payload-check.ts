@@ -1,4 +1,4 @@
-import { type ActionRow, type Payload, type Protocol, type Violation, validate } from '@busbar/ocpp'
+import { type ActionRow, type Payload, type Protocol, repairInbound, type Violation, validate } from '@busbar/ocpp'
 
 export interface PayloadCheck {
   /** Set when the call has to be answered with a CALLERROR. */
@@ -29,6 +29,10 @@ export function checkPayload(protocol: Protocol, row: ActionRow, payload: Payloa
   const violations = validate(protocol, row.action, 'request', payload, 'inbound')
   if (violations.length === 0) return valid
   if (row.billing || tolerates) return tolerated(violations)
+  if (row.tolerates) {
+    const { quirks, violation } = repairInbound(protocol, row.action, 'request', payload, row.tolerates)
+    return violation ? { ...valid, refusal: violation } : { refusal: null, violations: quirks.length, quirks }
+  }
   return { ...valid, refusal: violations[0] ?? null }
 }
 

@@ -1,4 +1,5 @@
 import type { Payload, Registration, ServiceName } from '../protocol.js'
+import type { QuirkKind } from '../readers/findings.js'
 import type { Violation } from '../validate.js'
 
 /**
@@ -39,6 +40,8 @@ export interface ActionRow {
    * was found wrong, the reasons for `missing` first. Tolerated too is what only the schema finds, like an extra property.
    */
   billing?: (payload: unknown) => { missing: string[]; violations: Violation[] }
+  /** What is let pass in an inbound call that is no billing action, because refusing it would cost the station itself. */
+  tolerates?: readonly QuirkKind[]
   /** Where secrets stand; grammar in secrets.ts. */
   secretPaths: readonly string[]
   /** Of a call the CSMS sends: the services whose books follow what became of it. */

@@ -12,7 +12,12 @@ const secretKeys = ['AuthorizationKey', '*password*', '*secret*']
 export const actions16: readonly ActionRow[] = [
   // Asked or reported by the station
   fromStation('Authorize', { lane: 'transactions', answer: 'decision' }),
-  fromStation('BootNotification', { lane: 'stations', answer: 'decision', safeAnswer: registrationAnswer }),
+  fromStation('BootNotification', {
+    lane: 'stations',
+    answer: 'decision',
+    safeAnswer: registrationAnswer,
+    tolerates: ['text-too-long'],
+  }),
   fromStation('DiagnosticsStatusNotification', { lane: 'stations', answer: 'log' }),
   fromStation('FirmwareStatusNotification', { lane: 'stations', answer: 'log' }),
   fromStation('Heartbeat', { lane: 'stations', answer: 'local', logAnswer: currentTime }),

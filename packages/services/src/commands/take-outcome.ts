@@ -1,4 +1,4 @@
-import { type Payload, type QuirkKind, redact, repairAnswer } from '@busbar/ocpp'
+import { type Payload, type QuirkKind, redact, repairInbound } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import { isObject } from '../pipeline/objects.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
@@ -81,7 +81,7 @@ function readAnswer({ protocol, action }: Command, payload: unknown): ReadAnswer
     const response: Payload = isObject(payload) ? payload : {}
     return { response, verdict: toAnswerVerdict(action, response) }
   }
-  const { payload: meant, quirks, violation } = repairAnswer(protocol, action, payload)
+  const { payload: meant, quirks, violation } = repairInbound(protocol, action, 'response', payload)
   const response = redact(protocol, action, 'response', meant)
   if (!violation) return { response, verdict: toAnswerVerdict(action, meant), quirks }
   const { code, message } = violation
