@@ -52,3 +52,9 @@ test('a description hides secrets and passwords in addresses', () => {
   expect(text).not.toContain('aaaa')
   expect(text).toContain('BUSBAR_DATABASE_URL=postgres://busbar:***@db/busbar')
 })
+
+test('a certificate without its key is refused by name', () => {
+  expect(() =>
+    parseConfig({ BUSBAR_GATEWAY_TLS_CERTIFICATES: 'a.pem,b.pem', BUSBAR_GATEWAY_TLS_KEYS: 'a.key' }),
+  ).toThrow(/BUSBAR_GATEWAY_TLS_KEYS/)
+})

@@ -75,3 +75,28 @@ test('reads a station, its secrets and its registration from Postgres', async ()
     await drop()
   }
 })
+
+test('reads what binds a station to a profile, and which certificates it shall use no more', async () => {
+  const { database, drop } = await createTestDatabase()
+  try {
+    const directory = new StationDirectory(database, 5_000)
+    await database.commit([
+      sql(`INSERT INTO station (id, folded_id, serial_number, controller_serial_number, profile_set_at, updated_at)
+           VALUES ('A', 'a', 'SN-1', 'LC-1', NULL, now()), ('B', 'b', NULL, NULL, now(), now()),
+                  ('C', 'c', NULL, NULL, now() - interval '1 h', now())`)(),
+      sql(`INSERT INTO station_state (station_id, security_profile, profile_proven_at)
+           SELECT id, 3, now() - interval '1 min' FROM station`)(),
+      sql(`INSERT INTO station_certificate (id, station_id, status, csr, fingerprint, not_after, requested_at)
+           SELECT gen_random_uuid(), 'A', status, '', status, now() + days * interval '1 d', now()
+           FROM (VALUES ('superseded', 1), ('rejected', 1), ('active', 1)) AS certificate (status, days)`)(),
+    ])
+
+    const [a, b, c] = await Promise.all(['A', 'B', 'C'].map((id) => directory.find(id)))
+    expect(a).toMatchObject({ serialNumber: 'SN-1', controllerSerialNumber: 'LC-1', provenProfile: 3 })
+    expect(a?.closedCertificates.toSorted()).toEqual(['rejected', 'superseded'])
+    expect(b).toMatchObject({ provenProfile: 0, profileSetAt: expect.any(Date), closedCertificates: [] })
+    expect(c).toMatchObject({ provenProfile: 3 })
+  } finally {
+    await drop()
+  }
+})

@@ -1,7 +1,16 @@
 import { connect as connectTcp } from 'node:net'
+import { type ChannelMessage, gatewaysChannel, refusedChannel } from '@busbar/backbone'
 import { afterEach, expect, test } from 'vitest'
 import type { GatewayConfig } from '../config.js'
-import { type Refused, startTestGateway, stationRecord, type TestGateway, testPassword, testVault } from '../testing.js'
+import {
+  type Refused,
+  startTestGateway,
+  stationRecord,
+  type TestGateway,
+  testPassword,
+  testVault,
+  until,
+} from '../testing.js'
 
 let running: TestGateway[] = []
 
@@ -46,6 +55,20 @@ test('a success takes the station off the list of refused', async () => {
   await connect()
 
   expect(gateway.refused()).toEqual([])
+})
+
+test('the API is told of the refused when it asks', async () => {
+  const { connect, gateway, redis } = await start()
+  await statusOf(connect({ password: 'wrong' }))
+  const answers: ChannelMessage[] = []
+  await redis.channels.subscribe(refusedChannel('query-1'), (message) => answers.push(message))
+
+  const query = { kind: 'refused-query', id: 'query-1' } as const
+  await redis.channels.publish([{ channel: gatewaysChannel, message: query }])
+
+  expect(answers).toMatchObject([
+    { gatewayId: gateway.id, attempts: [{ stationId: 'CP1', reason: 'credentials', count: 1 }] },
+  ])
 })
 
 test('path tricks are 400', async () => {
@@ -110,8 +133,8 @@ test('either password opens while a change is open', async () => {
   expect(slots).toEqual(['current', 'pending'])
 })
 
-test('a binary password opens, sent as bytes or as hex', async () => {
-  const { connect, database } = await start()
+test('RPC16-03: a binary password opens, sent as bytes or as hex; the latter is counted', async () => {
+  const { connect, database, metric } = await start()
   const key = Buffer.from('00010203ff3a0405060708090a0b0c0d0e0f1011', 'hex')
   database.stations.push(
     stationRecord({ id: 'CP2', secrets: [{ slot: 'current', hash: testVault.hashPassword(key) }] }),
@@ -119,6 +142,9 @@ test('a binary password opens, sent as bytes or as hex', async () => {
 
   expect(await statusOf(connect({ id: 'CP2', password: key }))).toBe(101)
   expect(await statusOf(connect({ id: 'CP2', password: key.toString('hex') }))).toBe(101)
+  expect(await statusOf(connect({ id: 'CP2', password: key.toString('utf8') }))).toBe(401)
+  await until(async () => (await metric('busbar_quirks_total')) > 0)
+  expect(await metric('busbar_quirks_total', { kind: 'password-hex' })).toBe(1)
 })
 
 test('while Postgres is away a station that was read before gets in', async () => {

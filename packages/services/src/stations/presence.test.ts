@@ -155,3 +155,31 @@ test('the commands service hears of a pending password that opened the door', ()
   expect(sentTypes(decide(login('current'), stationsState()))).toBeUndefined()
   expect(sentTypes(decide(login('pending'), stationsState()))).toEqual([['password-used', '5']])
 })
+
+test('the highest profile a station proved stays, and what proved it is in the event', () => {
+  const state = stationsState()
+  const connect = (epoch: number, securityProfile: number, receivedAt: Date) =>
+    decide(
+      connectionRecord('connected', epoch, { payload: { securityProfile, certificateFingerprint: 'ab' }, receivedAt }),
+      state,
+    )
+
+  const { events } = connect(1, 2, at('10:00:00'))
+  connect(2, 1, at('10:01:00'))
+  decide(connectionRecord('presence', 3, { receivedAt: at('10:02:00') }), state)
+  expect(state.stateOf('CP-1')).toMatchObject({ securityProfile: 2, profileProvenAt: at('10:00:00') })
+  connect(4, 3, at('10:03:00'))
+
+  expect(state.stateOf('CP-1')).toMatchObject({ securityProfile: 3, profileProvenAt: at('10:03:00') })
+  expect(events?.[0]?.data).toMatchObject({ securityProfile: 2, certificateFingerprint: 'ab' })
+})
+
+test('what was proved before the operator chose a profile binds no more', () => {
+  const profileSetAt = at('11:00:00')
+  const before = { securityProfile: 3, profileProvenAt: at('10:00:00') }
+  const state = stationsState({ policies: [stationPolicy({ profileSetAt })] })
+  state.changeState('CP-1', before)
+
+  decide(connectionRecord('connected', 1, { payload: { securityProfile: 1 }, receivedAt: at('11:00:01') }), state)
+  expect(state.stateOf('CP-1')).toMatchObject({ securityProfile: 1, profileProvenAt: at('11:00:01') })
+})
