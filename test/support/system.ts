@@ -175,12 +175,14 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     max: 4,
   })
   database.on('error', () => {})
+  const processes = [up]
   const restart = async () => {
     up = await open()
+    processes[0] = up
   }
   return {
-    gateways: [up],
-    workers: [up],
+    gateways: processes,
+    workers: processes,
     apiProcess: up,
     api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
     urls: [`ws://127.0.0.1:${gatewayPort}/ocpp`],
