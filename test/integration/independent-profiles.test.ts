@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { RPCClient } from 'ocpp-rpc'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { certificateRequest, TestAuthority } from '../support/certificates.js'
 import { independentClient } from '../support/independent-client.js'
 import { allServices, hasServices, type System, startDistributed, startEmbedded } from '../support/system.js'
 
@@ -9,6 +10,7 @@ const token = 'RPC-TOKEN'
 const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString()
 const now = () => new Date().toISOString()
 const accepted = { status: 'Accepted' }
+const root = await TestAuthority.create()
 const hash = { hashAlgorithm: 'SHA256', issuerNameHash: 'aa', issuerKeyHash: 'bb', serialNumber: '01' }
 
 /** What the operator wants, what the station is asked, what it answers, and what it says of itself afterwards. */
@@ -19,7 +21,7 @@ interface Step {
   asked: object
   answer: object
   verdict?: 'accepted' | 'rejected'
-  says?: [action: string, payload: object][]
+  says?: [action: string, payload: object][] | ((asked: { requestId: number }) => [action: string, payload: object][])
 }
 
 const profile = {
@@ -86,8 +88,9 @@ const sessions: Record<string, Step[]> = {
   ],
   'Firmware Management': [
     {
+      wish: { path: 'firmware/update', body: { ...firmware, retries: 2, retryIntervalSeconds: 60 } },
       action: 'UpdateFirmware',
-      asked: { ...firmware, retrieveDate: inAnHour(), retries: 2, retryInterval: 60 },
+      asked: { ...firmware, retries: 2, retryInterval: 60 },
       answer: {},
       says: ['Downloading', 'Downloaded', 'Installing', 'Installed'].map((status) => [
         'FirmwareStatusNotification',
@@ -95,8 +98,9 @@ const sessions: Record<string, Step[]> = {
       ]),
     },
     {
+      wish: { path: 'diagnostics', body: { location: 'ftp://files.example/', from: '2026-01-01T00:00:00.000Z' } },
       action: 'GetDiagnostics',
-      asked: { location: 'ftp://files.example/', startTime: now(), stopTime: inAnHour() },
+      asked: { location: 'ftp://files.example/', startTime: '2026-01-01T00:00:00.000Z' },
       answer: { fileName: 'diagnostics.zip' },
       says: ['Uploading', 'Uploaded', 'Idle'].map((status) => ['DiagnosticsStatusNotification', { status }]),
     },
@@ -198,23 +202,34 @@ const sessions: Record<string, Step[]> = {
   ],
   'the security extension': [
     {
+      wish: { path: 'trigger', body: { message: 'LogStatusNotification' } },
       action: 'ExtendedTriggerMessage',
       asked: { requestedMessage: 'LogStatusNotification' },
       answer: accepted,
       says: [['LogStatusNotification', { status: 'Idle' }]],
     },
     {
+      wish: { path: 'log', body: { type: 'security', location: 'https://files.example/log' } },
       action: 'GetLog',
-      asked: { logType: 'SecurityLog', requestId: 11, log: { remoteLocation: 'https://files.example/log' } },
+      asked: { logType: 'SecurityLog', log: { remoteLocation: 'https://files.example/log' } },
       answer: { status: 'Accepted', filename: 'security.log' },
-      says: ['Uploading', 'Uploaded'].map((status) => ['LogStatusNotification', { status, requestId: 11 }]),
+      says: ({ requestId }) =>
+        ['Uploading', 'Uploaded'].map((status) => ['LogStatusNotification', { status, requestId }]),
     },
     {
+      wish: { path: 'certificates/install', body: { type: 'CentralSystemRoot', certificate: root.certificate } },
+      action: 'InstallCertificate',
+      asked: { certificateType: 'CentralSystemRootCertificate', certificate: expect.stringContaining('BEGIN') },
+      answer: accepted,
+    },
+    {
+      wish: { path: 'certificates/read', body: { type: 'CentralSystemRoot' } },
       action: 'GetInstalledCertificateIds',
       asked: { certificateType: 'CentralSystemRootCertificate' },
       answer: { status: 'Accepted', certificateHashData: [hash] },
     },
     {
+      wish: { path: 'certificates/delete', body: { hashData: hash } },
       action: 'DeleteCertificate',
       asked: { certificateHashData: hash },
       answer: { status: 'NotFound' },
@@ -289,8 +304,28 @@ describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) =>
         seen: step.asked,
       })
       // Its strict mode refuses an answer of ours that does not fit.
-      for (const [action, payload] of step.says ?? []) await station.call(action, payload)
+      const says = typeof step.says === 'function' ? step.says(seen as { requestId: number }) : (step.says ?? [])
+      for (const [action, payload] of says) await station.call(action, payload)
     }
+    await station.close()
+  })
+
+  test('has its certificate renewed: triggered, asked for, signed', async () => {
+    await system.api.expect('POST', '/certificate-authorities', { name: 'Fleet', algorithm: 'ec-p256' })
+    const { id, station } = await boot(0)
+    const { csr } = await certificateRequest({ commonName: id })
+    const signed = new Promise((resolve) => {
+      station.handle('CertificateSigned', async ({ params }) => {
+        resolve(params)
+        return accepted
+      })
+    })
+    station.handle('ExtendedTriggerMessage', async () => accepted)
+    const verdict = await system.api.request('POST', `/stations/${id}/certificates/renew?wait=20`, {})
+    expect(verdict).toMatchObject({ status: 200, body: { status: 'accepted' } })
+    expect(await station.call('SignCertificate', { csr })).toEqual(accepted)
+
+    expect(await signed).toEqual({ certificateChain: expect.stringMatching(/^-----BEGIN CERTIFICATE-----/) })
     await station.close()
   })
 

@@ -26,7 +26,10 @@ export const wrongCredentials = row({
     await rig.drained()
     const before = await readLogEnds(rig.system)
     const [otherAnswers, bodies]: [string[], Set<string>] = [[], new Set()]
+    let tried = 0
     await inParallel(Array(tries).keys(), 20, async (index) => {
+      if (rig.isOver) return
+      tried += 1
       const secret = secrets[index % secrets.length] ?? null
       const { port } = rig.system.gateways[index % rig.system.gateways.length] ?? { port: 0 }
       const { status, body } = await tryUpgrade(port, id, secret, addressOf(Math.floor(index / triesPerAddress)))
@@ -37,7 +40,7 @@ export const wrongCredentials = row({
     const after = await readLogEnds(rig.system)
     const grown = [...after].filter(([place, end]) => end !== before.get(place)).map(([place]) => place)
     return {
-      injected: `${tries} tries`,
+      injected: `${tried} tries`,
       figures: [
         none('answers other than 401', otherAnswers),
         exactly('bodies', bodies.size, 1),
