@@ -1,21 +1,3 @@
-// One file for all roles: our packages are bundled, libraries stay where npm put them.
-import { readdirSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { bundle } from './bundle.mjs'
 
-const packages = fileURLToPath(new URL('..', import.meta.url))
-
-await build({
-  entryPoints: [`${packages}busbar/src/main.ts`],
-  outfile: `${packages}busbar/dist/busbar.js`,
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  sourcemap: true,
-  packages: 'external',
-  alias: Object.fromEntries(
-    readdirSync(packages).map((name) => [`@busbar/${name}`, `${packages}${name}/src/index.ts`]),
-  ),
-  logLevel: 'warning',
-})
+await bundle('dist/busbar.js')

@@ -139,9 +139,13 @@ export class StrictStation {
   /** C→action must be the next CALL; answered with this. @returns the payload of the CALL */
   async isAsked<Request = Record<string, unknown>>(action: string, result: object): Promise<Request> {
     const call = await this.isCalled(action)
-    mustFitSchema(this.#protocol, action, 'Response', result)
-    this.sendsText(JSON.stringify([3, call.messageId, result]))
+    this.answers(call, result)
     return call.payload as Request
+  }
+
+  answers({ action, messageId }: Call, result: object): void {
+    mustFitSchema(this.#protocol, action, 'Response', result)
+    this.sendsText(JSON.stringify([3, messageId, result]))
   }
 
   /** C→action must be the next CALL; it is answered with a CALLERROR. */

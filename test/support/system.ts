@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { ApiClient } from './api-client.js'
 
-const binary = fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
+const binary =
+  // A build with a fault, where the conformance cases hunt for mutants.
+  process.env.TEST_BUSBAR_BINARY ?? fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
 
 const masterSecret = 'a secret of forty characters for the tests'
 

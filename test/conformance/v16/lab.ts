@@ -179,15 +179,20 @@ export class Lab {
   /**
    * An operator's step: the wish goes out over the API while the station awaits the CALL; the verdict is the operator's
    * to see.
+   * @param meanwhile - before the station answers
    * @returns the payload that the station was sent, which is the wished one
    */
   async asks<Payload = Record<string, unknown>>(
     wish: Wish,
     answer: Record<string, unknown>,
     verdict = 'accepted',
+    meanwhile: (payload: Payload) => Promise<void> = async () => {},
   ): Promise<Payload> {
     const sent = this.sends(wish)
-    const payload = await Promise.race([this.station.isAsked<Payload>(wish.action, answer), failed(sent)])
+    const call = await Promise.race([this.station.isCalled(wish.action), failed(sent)])
+    const payload = call.payload as Payload
+    await meanwhile(payload)
+    this.station.answers(call, answer)
     expect(payload).toEqual(this.mode === 'raw' ? wish.payload : (wish.sent ?? wish.payload))
     const { status, response } = (await sent).body
     expect(status).toBe(verdict)

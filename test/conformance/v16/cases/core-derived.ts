@@ -249,7 +249,7 @@ export const coreDerived = {
       parts.push(part)
       const configurationKey = known.filter(({ key }) => part.includes(key))
       const unknownKey = part.filter((key) => key === 'NoSuchKey')
-      lab.station.sendsText(JSON.stringify([3, call.messageId, { configurationKey, unknownKey }]))
+      lab.station.answers(call, { configurationKey, unknownKey })
     }
     expect(parts.flat()).toEqual(keys)
     const { body } = await sent

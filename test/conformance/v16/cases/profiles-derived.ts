@@ -40,7 +40,7 @@ export const profilesDerived = {
       while (parts.flatMap(({ localAuthorizationList }) => localAuthorizationList).length < tokens.length) {
         const call = await lab.station.isCalled('SendLocalList')
         parts.push(call.payload as (typeof parts)[number])
-        lab.station.sendsText(JSON.stringify([3, call.messageId, accepted]))
+        lab.station.answers(call, accepted)
       }
       expect((await sent).body.status).toBe('accepted')
       expect(parts.map(({ updateType }) => updateType)).toEqual(['Full', 'Differential'])

@@ -6,7 +6,12 @@ import * as wishes from '../wishes.js'
 /** Steps 1 to 4 of most cases. @returns the number of the reservation */
 export async function reserves(lab: Lab, reserve: Partial<wishes.Reserve> = {}): Promise<number> {
   const wish = wishes.reserve({ connector: 1, token: lab.bench.tokens.valid, ...reserve })
-  const { reservationId } = await lab.asks<{ reservationId: number }>(wish, { status: 'Accepted' })
+  const { reservationId } = await lab.asks<{ reservationId: number }>(
+    wish,
+    { status: 'Accepted' },
+    'accepted',
+    (sent) => lab.showsItem('reservations', { reservationId: sent.reservationId, state: 'requested' }),
+  )
   await lab.showsItem('reservations', { reservationId, state: 'active' })
   await lab.reports('Reserved', reserve.connector ?? 1)
   return reservationId
