@@ -247,4 +247,12 @@ export const mutants: readonly Mutant[] = [
     ['TC_047_CSMS'],
     reservation("    ...(expired ? [ended('expired', expired)] : []),\n", ''),
   ),
+  mutant(
+    'the hash of a certificate is computed, not repeated',
+    ['TC_076_CSMS'],
+    at('api/src/operations/certificates.ts')(
+      '  return { hashAlgorithm, issuerNameHash, issuerKeyHash, serialNumber } as HashDataRow\n',
+      "  return { hashAlgorithm: 'SHA256', issuerNameHash, issuerKeyHash, serialNumber } as HashDataRow\n",
+    ),
+  ),
 ]
