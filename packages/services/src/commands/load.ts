@@ -4,8 +4,9 @@ import type { Database } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
 import type { Command } from './command.js'
 import { idFieldsOf, reportsId } from './ids.js'
+import { passwordActions } from './password.js'
 import { limitVariableNames, splitRuleOf } from './split.js'
-import { CommandsState, type LimitRow, type StationFacts } from './state.js'
+import { CommandsState, type LimitRow, type PendingSecret, type StationFacts } from './state.js'
 import {
   type CommandRow,
   type CounterRow,
@@ -14,6 +15,7 @@ import {
   selectCounters,
   selectLimits,
   selectOpenCommands,
+  selectPendingSecrets,
   selectStations,
   toCommand,
 } from './statements.js'
@@ -57,7 +59,8 @@ export async function loadState(
   const reporting = [...known.values()].filter(({ protocol, action }) => protocol && reportsId(protocol, action))
   const countedStations = stationsOf([...starting.filter(needsCounters), ...reporting])
   const splitStations = stationsOf(starting.filter(needsLimits))
-  const [byKey, stations, counters, limits] = await Promise.all([
+  const secretStations = stationsOf(starting.filter(({ action }) => passwordActions.has(action)))
+  const [byKey, stations, counters, limits, pendingSecrets] = await Promise.all([
     query<CommandRow>(unknown, () => {
       const keys = [unknown.map((each) => each.requestedBy), unknown.map((each) => each.idempotencyKey)]
       return selectCommandsByKey(...keys)
@@ -65,12 +68,14 @@ export async function loadState(
     query<StationFacts>(factStations, () => selectStations(factStations)),
     query<CounterRow>(countedStations, () => selectCounters(countedStations)),
     query<LimitRow>(splitStations, () => selectLimits(splitStations, limitVariableNames)),
+    query<PendingSecret>(secretStations, () => selectPendingSecrets(secretStations)),
   ])
   return new CommandsState({
     commands: [...known.values(), ...byKey.map(toCommand)],
     stations: stations.map((station) => ({ ...station, epoch: Number(station.epoch) })),
     counters,
     limits,
+    pendingSecrets,
   })
 
   async function query<Row>(wanted: readonly unknown[], statement: () => ReturnType<typeof selectCommands>) {

@@ -50,6 +50,9 @@ const sameName = (value: unknown, name: string) =>
 
 const hashOf = (value: string, vault: Vault) => vault.hashPassword(vault.isSealed(value) ? vault.open(value) : value)
 
+/** Actions by which a password may be changed. */
+export const passwordActions: ReadonlySet<string> = new Set(['ChangeConfiguration', 'SetVariables'])
+
 /** Before the station can know it: from now on the new password opens the door as well. */
 export function proposePassword(
   stationId: string,
@@ -57,7 +60,7 @@ export function proposePassword(
   action: string,
   payload: Payload,
   vault: Vault,
-): SecretChange | null {
+): (SecretChange & { kind: 'propose' }) | null {
   const password = findPassword(protocol, action, payload)
   return password && { kind: 'propose', stationId, hash: hashOf(password.value, vault) }
 }

@@ -407,6 +407,65 @@ test.each([
   expect(await secrets()).toEqual(expected)
 })
 
+/** A change sent with this password, and what the station made of it. */
+async function changePassword(value: string, status?: string) {
+  const payload = { key: 'AuthorizationKey', value }
+  const { id, records } = await world.send({ protocol: 'ocpp1.6', action: 'ChangeConfiguration', payload })
+  const before = world.dispatched.length
+  await world.apply(records)
+  const wasSent = world.dispatched.length > before
+  if (wasSent && status) await world.apply([world.outcome(id, { outcome: 'result', payload: { status } })])
+  return { id, wasSent, command: await world.command(id) }
+}
+
+test('while a change of the password is undecided no other is sent: the station may have taken it', async () => {
+  await query("INSERT INTO station_secret (station_id, slot, hash) VALUES ('CP-1', 'current', 'old')")
+  const first = await changePassword(password)
+  await world.apply([world.outcome(first.id, { outcome: 'timeout' })])
+  const open = { current: 'old', pending: vault.hashPassword(password) }
+
+  const second = await changePassword('ff'.repeat(20))
+
+  expect(second).toMatchObject({ wasSent: false, command: { status: 'error', error: { code: 'PasswordChangeOpen' } } })
+  expect(await secrets()).toEqual(open)
+  // The same again settles it.
+  expect(await changePassword(password.toUpperCase(), 'Accepted')).toMatchObject({ wasSent: true })
+  expect(await secrets()).toEqual({ current: vault.hashPassword(password) })
+  expect(await changePassword('ff'.repeat(20), 'Accepted')).toMatchObject({ wasSent: true })
+})
+
+test('of two changes in one batch only the first is sent', async () => {
+  const change = (value: string) =>
+    world.send({
+      protocol: 'ocpp1.6',
+      action: 'ChangeConfiguration',
+      payload: { key: 'AuthorizationKey', value },
+    })
+  const [first, second] = [await change(password), await change('ff'.repeat(20))]
+
+  await world.apply([...first.records, ...second.records])
+
+  expect(world.dispatched.map(({ commandId }) => commandId)).toEqual([first.id])
+  expect(await world.command(second.id)).toMatchObject({ status: 'error' })
+})
+
+test.each(['Rejected', 'Accepted'])('after a change that was answered %s another one is sent', async (status) => {
+  await changePassword(password, status)
+  expect(await changePassword('ff'.repeat(20))).toMatchObject({ wasSent: true })
+})
+
+test('a login with the pending password opens the way for another change, in one batch as well', async () => {
+  await query(`INSERT INTO station_secret (station_id, slot, hash, created_at)
+               VALUES ('CP-1', 'pending', 'taken', '2020-01-01')`)
+  const payload = { key: 'AuthorizationKey', value: password }
+  const { records } = await world.send({ protocol: 'ocpp1.6', action: 'ChangeConfiguration', payload })
+
+  await world.apply([world.passwordUsed(), ...records])
+
+  expect(world.dispatched).toHaveLength(1)
+  expect(await secrets()).toEqual({ current: 'taken', pending: vault.hashPassword(password) })
+})
+
 test('a login with a pending password that has become current since changes nothing', async () => {
   await query("INSERT INTO station_secret (station_id, slot, hash) VALUES ('CP-1', 'current', 'new')")
   await world.apply([world.passwordUsed(), world.passwordUsed()])

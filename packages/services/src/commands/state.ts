@@ -38,6 +38,14 @@ export interface Loaded {
   stations: readonly StationFacts[]
   counters: readonly CounterRow[]
   limits: readonly LimitRow[]
+  pendingSecrets: readonly PendingSecret[]
+}
+
+/** The password of a change that is undecided: the station may have taken it. */
+export interface PendingSecret {
+  stationId: string
+  hash: string
+  createdAt: Date
 }
 
 /** What a batch knows and changes. */
@@ -52,12 +60,14 @@ export class CommandsState {
   readonly #changed = new Set<string>()
   readonly #audits: AuditRow[] = []
   readonly #secrets: SecretChange[] = []
+  readonly #pendingSecrets: Map<string, Omit<PendingSecret, 'createdAt'> & { createdAt: Date | null }>
 
-  constructor({ commands, stations, counters, limits }: Loaded) {
+  constructor({ commands, stations, counters, limits, pendingSecrets }: Loaded) {
     for (const command of commands) this.#remember(command)
     this.#stations = new Map(stations.map((station) => [station.stationId, station]))
     this.#counters = new Map(counters.map((counter) => [counterKey(counter.stationId, counter.name), counter]))
     this.#limits = limits
+    this.#pendingSecrets = new Map(pendingSecrets.map((secret) => [secret.stationId, secret]))
   }
 
   find(id: string): Command | undefined {
@@ -124,8 +134,21 @@ export class CommandsState {
     return Number.isInteger(value) && value > 0 ? value : null
   }
 
+  /** Its hash; undefined when no change is open. Known of stations whose password a command of this batch may change. */
+  pendingSecret(stationId: string): string | undefined {
+    return this.#pendingSecrets.get(stationId)?.hash
+  }
+
   changeSecret(change: SecretChange): void {
     this.#secrets.push(change)
+    const { stationId } = change
+    const pending = this.#pendingSecrets.get(stationId)
+    // What is proposed in this batch was proposed after any login it tells of.
+    if (change.kind === 'propose')
+      this.#pendingSecrets.set(stationId, { stationId, hash: change.hash, createdAt: null })
+    else if (change.kind === 'used') {
+      if (pending?.createdAt && pending.createdAt <= change.at) this.#pendingSecrets.delete(stationId)
+    } else if (pending?.hash === change.hash) this.#pendingSecrets.delete(stationId)
   }
 
   save(): Sql[] {

@@ -106,6 +106,11 @@ export const selectLimits = sql(
    FROM variable WHERE station_id = ANY($1) AND variable_key = ANY($2) AND attribute_type = 'Actual'`,
 )
 
+export const selectPendingSecrets = sql(
+  `SELECT station_id AS "stationId", hash, created_at AS "createdAt" FROM station_secret
+   WHERE station_id = ANY($1) AND slot = 'pending'`,
+)
+
 const setSecret = sql(
   `INSERT INTO station_secret (station_id, slot, hash) VALUES ($1, $2, $3)
    ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`,

@@ -59,6 +59,12 @@ function takeUp(
   afterSequence?: AfterSequence,
 ): Decision {
   if (command.status !== 'queued') return {}
+  const refusal = now < command.expiresAt ? refusePasswordChange(command, state, vault) : null
+  if (refusal) {
+    const refused: Command = { ...command, status: 'error', error: refusal, completedAt: now }
+    state.put(refused)
+    return toEffects({ before: command, after: refused, dispatch: null, now, topics })
+  }
   const step = start(command, now < command.expiresAt ? toPayloads(command, state) : [], now)
   state.put(step.command)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
@@ -70,6 +76,22 @@ function toPayloads({ stationId, protocol, action, payload }: Command, state: Co
   const counters = state.countersOf(stationId)
   const filled = fillIds(protocol, action, payload, counters)
   return splitPayload(protocol, action, filled, state.limitsOf(stationId, protocol, action), counters)
+}
+
+/**
+ * A station may have taken the password of a change that is undecided. A third one would push it out of the two slots, and
+ * the station out of the door: none is sent until the station has answered or come in. The same one again is no other.
+ */
+function refusePasswordChange(
+  { stationId, protocol, action, payload }: Command,
+  state: CommandsState,
+  vault: Vault,
+): CommandError | null {
+  const pending = state.pendingSecret(stationId)
+  const change = pending !== undefined && protocol && proposePassword(stationId, protocol, action, payload, vault)
+  if (!change || change.hash === pending) return null
+  const description = 'An earlier change of the password is undecided: send the same again, or set one for good'
+  return { code: 'PasswordChangeOpen', description }
 }
 
 export function proposeSecret(

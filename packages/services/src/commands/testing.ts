@@ -59,5 +59,5 @@ export const rejected = (overrides: Partial<CallOutcome> = {}): CallOutcome =>
   outcome({ verdict: 'rejected', response: { status: 'Rejected' }, ...overrides })
 
 export function commandsState(loaded: Partial<Loaded> = {}): CommandsState {
-  return new CommandsState({ commands: [], stations: [], counters: [], limits: [], ...loaded })
+  return new CommandsState({ commands: [], stations: [], counters: [], limits: [], pendingSecrets: [], ...loaded })
 }
