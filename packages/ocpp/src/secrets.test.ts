@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mapSecrets, redact, redactFrame } from './secrets.js'
+import { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
 
 const seal = (value: string) => `sealed:v1:${Buffer.from(value).toString('base64url')}`
 const open = (value: string) => Buffer.from(value.slice('sealed:v1:'.length), 'base64url').toString()
@@ -82,6 +82,12 @@ describe('what is masked', () => {
     const sealed = mapSecrets('ocpp1.6', 'UpdateFirmware', 'request', { location }, seal)
     expect(JSON.stringify(sealed)).not.toContain('hunter')
     expect(mapSecrets('ocpp1.6', 'UpdateFirmware', 'request', sealed, open)).toEqual({ location })
+  })
+
+  test('in a text of any length, in time that grows with it', () => {
+    const started = performance.now()
+    for (const part of ['?', '&a', 'a@', '/files/a', 'token']) redactUrl(`https://${part.repeat(200_000)}`)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 
   test('a key code, and no other type of token', () => {

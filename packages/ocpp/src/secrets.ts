@@ -127,7 +127,7 @@ function mapAt(value: unknown, steps: readonly Step[], index: number, map: (valu
 /** Each with the credentials as its second group: before the host, as a signature in the query, in a path of ours. */
 const urlCredentials: readonly RegExp[] = [
   /^([a-z][a-z0-9+.-]*:\/\/)([^/?#]*)(?=@)/i,
-  /([?&](?:[^=&#]*(?:signature|token|password|secret|credential)|sig|key)=)([^&#]+)/gi,
+  /([?&](?:[^=&#?]*(?:signature|token|password|secret|credential)|sig|key)=)([^&#]+)/gi,
   /(\/files\/[a-z]+\/[0-9a-f-]{36}\/)([^/?#]+)/,
 ]
 

@@ -148,6 +148,15 @@ describe('what stations send', () => {
     expect((await read()).bytes.equals(large.subarray(1))).toBe(true)
   })
 
+  test('is refused in too many pieces', async () => {
+    const { address, file } = await askForDiagnostics()
+    const pieces = Array.from({ length: 500 }, () => ({ key: 'uploads/none', bytes: 1 }))
+    await api.database.prisma.stationFile.update({ where: { id: (await file()).id }, data: { bytes: 500, pieces } })
+
+    expect((await put(address, 'x', { 'content-range': 'bytes 500-500/501' })).status).toBe(413)
+    expect((await put(address, 'all of it')).status).toBe(201)
+  })
+
   test('an empty request uses nothing up', async () => {
     const { address } = await askForDiagnostics()
 

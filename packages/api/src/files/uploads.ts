@@ -59,6 +59,9 @@ export interface Piece {
   bytes: number
 }
 
+/** Each is an object in the store, and an entry in the row. */
+const maxPieces = 500
+
 const select = sql(`SELECT id, bytes::float8 AS bytes, pieces, completed_at AS "completedAt", expires_at AS "expiresAt"
   FROM station_file WHERE id = $1::uuid`)
 
@@ -101,12 +104,13 @@ async function take(
 }
 
 /** Where it belongs must be where the last piece ended. @throws ProblemError 400, 409 or 413 */
-function readRange(request: FastifyRequest, { bytes }: OpenFile, maxBytes: number) {
+function readRange(request: FastifyRequest, { bytes, pieces }: OpenFile, maxBytes: number) {
   const range = parseContentRange(request.headers['content-range'])
   const length = Number(request.headers['content-length'] ?? 0)
   const isWrongLength = range && range !== 'invalid' && length > 0 && length !== range.last - range.first + 1
   if (range === 'invalid' || isWrongLength) throw new ProblemError(400, 'The Content-Range does not fit this request.')
   if ((range ? (range.total ?? range.last) : length) > maxBytes) throw tooLarge(maxBytes)
+  if (range && pieces.length >= maxPieces) throw new ProblemError(413, 'These are too many pieces; begin anew.')
   if (range && range.first !== bytes) {
     throw new ProblemError(409, `${bytes} bytes are there; go on behind them.`, { headers: rangeOf(bytes) })
   }

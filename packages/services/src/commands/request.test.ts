@@ -69,3 +69,12 @@ test('a secret that was copied from where secrets are masked is refused', () => 
   expect(check('0011223344556677')).toEqual([])
   expect(checkPayload('ocpp1.6', 'ChangeConfiguration', { key: 'MeterType', value: '***' })).toEqual([])
 })
+
+test('a wish with an identity is known by it, whatever its payload became', () => {
+  const hash = (identity: object, payload: object) =>
+    hashRequest(request({ identity: { ...identity }, payload: { ...payload } }), 'ocpp1.6', vault)
+  const wish = { path: 'diagnostics', body: { location: 'ftp://me:hunter2@a' } }
+
+  expect(hash(wish, { location: 'one' })).toBe(hash({ body: wish.body, path: wish.path }, { location: 'two' }))
+  expect(hash(wish, { location: 'one' })).not.toBe(hash({ ...wish, body: {} }, { location: 'one' }))
+})
