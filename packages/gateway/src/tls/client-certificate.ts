@@ -41,7 +41,8 @@ export function readPeerCertificate(socket: TLSSocket): ClientCertificate | null
 }
 
 const faultsOfOpenSsl: Record<string, CertificateFault | null> = {
-  // It wants a path to a root, and Node's server cannot tell it that an intermediate may be the anchor.
+  // It knows no anchor: ours may be an intermediate, which Node's server cannot tell it, or newer than this handshake.
+  SELF_SIGNED_CERT_IN_CHAIN: null,
   UNABLE_TO_GET_ISSUER_CERT: null,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: null,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: null,

@@ -100,6 +100,19 @@ test('what an authority issued goes with it, whether it is revoked or no anchor 
   expect(await direct.closed).toMatchObject({ code: 1008 })
 })
 
+test('an authority that is trusted since a moment ago needs no second try', async () => {
+  const { connect, database, gateway } = await start({ trustPollMs: 3_600_000 })
+  const fresh = await TestAuthority.create('Trusted since now')
+  const issued = await fresh.issue(right)
+  const withRoot = { ...issued, chain: issued.chain + fresh.certificate }
+  // Not the second that the first reading covers.
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  database.anchors.push(fresh)
+
+  expect(await outcomeOf(connect({ id: 'CP3', password: null, tls: clientOf(pki, withRoot) }))).toBe(101)
+  expect(gateway.refused()).toEqual([])
+})
+
 test('other sockets stay open when a certificate is revoked', async () => {
   const { connect, database } = await start()
   const revoked = await issue()

@@ -29,6 +29,8 @@ export class Trust {
   readonly #listeners: (() => void)[] = []
   #snapshot: Snapshot | null = null
   #timer: NodeJS.Timeout | null = null
+  #reading: Promise<void> | null = null
+  #readAt = Number.NEGATIVE_INFINITY
 
   constructor(database: Database, logger: Logger) {
     this.#database = database
@@ -60,25 +62,17 @@ export class Trust {
     return this.#snapshot?.anchors.map(({ pem }) => pem) ?? []
   }
 
-  async refresh(): Promise<void> {
-    try {
-      const [anchors, revoked] = await Promise.all([
-        this.#database.query<{ fingerprint: string; certificate: string }>(selectAnchors()),
-        this.#database.query<{ fingerprint: string }>(selectRevoked()),
-      ])
-      const fingerprints = revoked.map(({ fingerprint }) => fingerprint)
-      const text = JSON.stringify([anchors.map(({ fingerprint }) => fingerprint), fingerprints])
-      if (text === this.#snapshot?.text) return
-      this.#snapshot = {
-        text,
-        anchors: anchors.map(({ certificate: pem }) => ({ pem, certificate: new X509Certificate(pem) })),
-        revoked: new Set(fingerprints),
-      }
-    } catch (cause) {
-      if (!(cause instanceof UnavailableError)) this.#logger.error({ cause }, 'trust anchors cannot be read')
-      return
-    }
-    for (const listener of this.#listeners) listener()
+  /** For an authority not known here, which may be a new one. Reads at most once a second. */
+  async catchUp(): Promise<void> {
+    if (this.#reading || performance.now() - this.#readAt >= catchUpMs) await this.refresh()
+  }
+
+  refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = null
+      this.#readAt = performance.now()
+    })
+    return this.#reading
   }
 
   /**
@@ -112,9 +106,32 @@ export class Trust {
     const isAnchored = anchors.some(({ certificate }) => fingerprintOf(certificate) === path.at(-1))
     return isAnchored && !path.some((fingerprint) => revoked.has(fingerprint))
   }
+
+  async #read(): Promise<void> {
+    try {
+      const [anchors, revoked] = await Promise.all([
+        this.#database.query<{ fingerprint: string; certificate: string }>(selectAnchors()),
+        this.#database.query<{ fingerprint: string }>(selectRevoked()),
+      ])
+      const fingerprints = revoked.map(({ fingerprint }) => fingerprint)
+      const text = JSON.stringify([anchors.map(({ fingerprint }) => fingerprint), fingerprints])
+      if (text === this.#snapshot?.text) return
+      this.#snapshot = {
+        text,
+        anchors: anchors.map(({ certificate: pem }) => ({ pem, certificate: new X509Certificate(pem) })),
+        revoked: new Set(fingerprints),
+      }
+    } catch (cause) {
+      if (!(cause instanceof UnavailableError)) this.#logger.error({ cause }, 'trust anchors cannot be read')
+      return
+    }
+    for (const listener of this.#listeners) listener()
+  }
 }
 
 const nothingTrusted: Omit<Snapshot, 'text'> = { anchors: [], revoked: new Set() }
+
+const catchUpMs = 1_000
 
 function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
   return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)

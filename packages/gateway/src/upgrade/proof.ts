@@ -43,7 +43,7 @@ export async function prove(
   const bound = boundTo(station, ports)
   const quirks: string[] = []
   if (certificate !== null) {
-    const judged = typeof certificate === 'string' ? certificate : judge(certificate, station, ports)
+    const judged = await judge(certificate, station, ports)
     if (typeof judged !== 'string') {
       return { securityProfile: 3, secretSlot: null, certificatePath: judged, quirks }
     }
@@ -68,13 +68,18 @@ export function boundTo(station: StationRecord, { locks }: Pick<UpgradePorts, 'l
 }
 
 /** @returns the path to the anchor, or what is wrong */
-function judge(
-  certificate: ClientCertificate,
+async function judge(
+  certificate: ClientCertificate | CertificateFault,
   station: StationRecord,
   { trust, config, today }: UpgradePorts,
-): readonly string[] | CertificateFault {
+): Promise<readonly string[] | CertificateFault> {
+  if (typeof certificate === 'string') return certificate
   const { leaf } = certificate
-  const path = trust.findPath(certificate, today())
+  let path = trust.findPath(certificate, today())
+  if (path === 'certificate-untrusted') {
+    await trust.catchUp()
+    path = trust.findPath(certificate, today())
+  }
   if (path === 'certificate-revoked') return path
   const fault = certificate.fault ?? (typeof path === 'string' ? path : faultOfUsage(leaf))
   if (fault !== null || typeof path === 'string') return fault ?? 'certificate-untrusted'
