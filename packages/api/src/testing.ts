@@ -30,6 +30,7 @@ export interface TestApi {
   url: string
   keys: Record<Role, string>
   channels: FakeChannels
+  metrics: Registry
   /** Versions of stations that are connected, by id. */
   connected: Map<string, string>
   /** How often the outbox was poked. */
@@ -47,6 +48,7 @@ export async function startTestApi(
   const { database, url, drop } = await createTestDatabase()
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-api-'))
   const channels = new FakeChannels()
+  const metrics = new Registry()
   const connected = new Map<string, string>()
   const replayed: string[] = []
   let pokes = 0
@@ -86,7 +88,7 @@ export async function startTestApi(
       return replayed.push(id) > 0
     },
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
-    metrics: new Registry(),
+    metrics,
     ...options.ports,
   }
   const app = await buildApi({ ...apiDefaults, ...options.config }, ports)
@@ -98,6 +100,7 @@ export async function startTestApi(
     url,
     keys,
     channels,
+    metrics,
     connected,
     pokes: () => pokes,
     replayed,

@@ -35,8 +35,7 @@ export interface ProfileFacts {
 
 export async function loadProfileFacts(
   draft: ProfileDraft,
-  { database, station, use, connector }: ProfileUse,
-  now: Date,
+  { database, station, now, use, connector }: ProfileUse,
 ): Promise<ProfileFacts> {
   const [limits, switches, transaction, installed] = await Promise.all([
     loadLimits(database, station.id),

@@ -10,29 +10,49 @@ interface FittedProfile {
   isLeftOut: boolean
   warnings: string[]
   faults: Fault[]
+  /** Labels of `busbar_quirks_total`: the switches that made a difference. */
+  quirks: string[]
 }
 
 /** Of the grid in most of the world; errata 3.69 reckons with the nominal voltage, and with 3 phases where none are given. */
 const nominalVoltage = 230
 const assumedPhases = 3
 
-/** Turns a draft into an equal one, or says why there is none. */
-type Fit = (fitted: FittedProfile, facts: ProfileFacts) => Partial<FittedProfile>
+/** Turns a draft into an equal one, or says why there is none; null: the station takes it as it is. */
+type Fit = (fitted: FittedProfile, facts: ProfileFacts) => Partial<FittedProfile> | null
 
 /** Switches of a station, for what it is known not to take. */
-const fits: Readonly<Record<string, Fit>> = {
-  chargingProfileStackLevelZero: ({ draft }) => (draft.stackLevel === 0 ? {} : changed(draft, { stackLevel: 0 })),
-  chargingProfileRelativeOnly: ({ draft }, facts) => (draft.kind === 'Relative' ? {} : toRelative(draft, facts)),
-  chargingProfileAbsoluteOnly: ({ draft }, facts) => (draft.kind === 'Relative' ? toAbsolute(draft, facts) : {}),
-  chargingProfileWattsOnly: ({ draft }) => (draft.unit === 'W' ? {} : toWatts(draft)),
-  chargingProfileConnectorZero: ({ connector }, { use }) =>
-    use === 'set' && connector !== 0
-      ? { connector: 0, warnings: ['set at connector 0: the station takes no profiles at its connectors'] }
-      : {},
-  chargingProfileNotInRemoteStart: (_, { use }) =>
-    use === 'remote-start'
-      ? { isLeftOut: true, warnings: ['sent without the profile: the station takes none with a remote start'] }
-      : {},
+const fits: Readonly<Record<string, { quirk: string; fit: Fit }>> = {
+  chargingProfileStackLevelZero: {
+    quirk: 'profile-stack-level',
+    fit: ({ draft }) => (draft.stackLevel === 0 ? null : changed(draft, { stackLevel: 0 })),
+  },
+  chargingProfileRelativeOnly: {
+    quirk: 'profile-relative',
+    fit: ({ draft }, facts) => (draft.kind === 'Relative' ? null : toRelative(draft, facts)),
+  },
+  chargingProfileAbsoluteOnly: {
+    quirk: 'profile-absolute',
+    fit: ({ draft }, facts) => (draft.kind === 'Relative' ? toAbsolute(draft, facts) : null),
+  },
+  chargingProfileWattsOnly: {
+    quirk: 'profile-watts',
+    fit: ({ draft }) => (draft.unit === 'W' ? null : toWatts(draft)),
+  },
+  chargingProfileConnectorZero: {
+    quirk: 'profile-connector-zero',
+    fit: ({ connector }, { use }) =>
+      use === 'set' && connector !== 0
+        ? { connector: 0, warnings: ['set at connector 0: the station takes no profiles at its connectors'] }
+        : null,
+  },
+  chargingProfileNotInRemoteStart: {
+    quirk: 'profile-left-out',
+    fit: (_, { use }) =>
+      use === 'remote-start'
+        ? { isLeftOut: true, warnings: ['sent without the profile: the station takes none with a remote start'] }
+        : null,
+  },
 }
 
 export function fitProfile(draft: ProfileDraft, facts: ProfileFacts): FittedProfile {
@@ -42,13 +62,16 @@ export function fitProfile(draft: ProfileDraft, facts: ProfileFacts): FittedProf
     isLeftOut: false,
     warnings: unusedPeriods(draft),
     faults: [],
+    quirks: [],
   }
-  for (const [name, fit] of Object.entries(fits)) {
-    if (facts.switches[name] !== true) continue
-    const { warnings = [], faults = [], ...change } = fit(fitted, facts)
+  for (const [name, { quirk, fit }] of Object.entries(fits)) {
+    const difference = facts.switches[name] === true ? fit(fitted, facts) : null
+    if (!difference) continue
+    const { warnings = [], faults = [], ...change } = difference
     Object.assign(fitted, change)
     fitted.warnings.push(...warnings)
     fitted.faults.push(...faults)
+    fitted.quirks.push(quirk)
   }
   return fitted
 }

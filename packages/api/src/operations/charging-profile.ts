@@ -1,6 +1,7 @@
 import { type ChargingProfile16, formatTimestamp, truncateLimit } from '@busbar/ocpp'
 import { z } from 'zod'
 import { type Fault, ProblemError } from '../problems.js'
+import { countQuirk } from '../quirk-metrics.js'
 import { timeInput } from '../schemas.js'
 import { loadProfileFacts } from './charging-profile-facts.js'
 import { fitProfile } from './charging-profile-fit.js'
@@ -65,10 +66,11 @@ export interface BuiltProfile16 {
  * @see OCPP 1.6 §3.13, §5.11, §5.16, §7.8 to §7.14 with the errata
  */
 export async function toChargingProfile16(draft: ProfileDraft, context: ProfileUse): Promise<BuiltProfile16> {
-  const facts = await loadProfileFacts(draft, context, new Date())
+  const facts = await loadProfileFacts(draft, context)
   const fitted = fitProfile(draft, facts)
   const faults = [...findWishFaults(draft, facts), ...fitted.faults, ...findStationFaults(fitted, facts)]
   if (faults.length > 0) throw refusal(faults, context.use)
+  for (const quirk of fitted.quirks) countQuirk(context.metrics, quirk)
   const { warnings, connector: connectorId } = fitted
   return { profile: fitted.isLeftOut ? null : toWire(fitted.draft, facts), connectorId, warnings }
 }

@@ -9,7 +9,7 @@ import { stationParams } from '../schemas.js'
 import { getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
 
 /** What a builder may look at. */
-export interface OperationContext extends Pick<RouteContext, 'database' | 'vault' | 'config'> {
+export interface OperationContext extends Pick<RouteContext, 'database' | 'vault' | 'config' | 'metrics'> {
   station: { id: string; protocol: Protocol }
   now: Date
   files: { addresses: FileAddresses; addressHours: number }

@@ -54,10 +54,9 @@ const post = (path: string, payload: object) =>
 async function sent(response: { json(): { id: string } }): Promise<Record<string, unknown>> {
   const { json } = await api.request('viewer', { url: `/v1/commands/${response.json().id}` })
   const { action, payload } = json()
-  const whole =
-    action === 'SetChargingProfile'
-      ? { ...payload, csChargingProfiles: { chargingProfileId: 1, ...payload.csChargingProfiles } }
-      : payload
+  // The commands service draws the id that is left out.
+  const name = action === 'RemoteStartTransaction' ? 'chargingProfile' : 'csChargingProfiles'
+  const whole = payload[name] ? { ...payload, [name]: { chargingProfileId: 1, ...payload[name] } } : payload
   expect(validate('ocpp1.6', action, 'request', whole, 'outbound')).toEqual([])
   return payload
 }
@@ -94,6 +93,11 @@ async function install(
       },
     })),
   })
+}
+
+async function quirks(): Promise<number> {
+  const counter = api.metrics.getSingleMetric('busbar_quirks_total')
+  return ((await counter?.get())?.values ?? []).reduce((sum, { value }) => sum + value, 0)
 }
 
 const switchOn = (name: string) =>
@@ -360,14 +364,19 @@ test.each([
       },
     },
   ],
-])('%s: the profile is sent in what the station takes, and the operator is told', async (name, wish, profile) => {
-  await switchOn(name)
+])(
+  '%s: the profile is sent in what the station takes, the operator is told, and it counts',
+  async (name, wish, profile) => {
+    await switchOn(name)
+    const before = await quirks()
 
-  const built = await setProfile(1, wish)
+    const built = await setProfile(1, wish)
 
-  expect(built.profile).toMatchObject(profile)
-  expect(built.warnings).toHaveLength(1)
-})
+    expect(built.profile).toMatchObject(profile)
+    expect(built.warnings).toHaveLength(1)
+    expect(await quirks()).toBe(before + 1)
+  },
+)
 
 test('a bounded limit without a start keeps its bounds as validity', async () => {
   await switchOn('chargingProfileRelativeOnly')
@@ -390,6 +399,29 @@ test.each([
 
   expect(response.statusCode).toBe(422)
   expect(response.json().errors).toEqual([{ pointer: '/profile/kind', detail: expect.any(String) }])
+})
+
+test('chargingProfileNotInRemoteStart: a remote start goes out without its profile', async () => {
+  const { transaction: _, ...profile } = txProfile
+  const start = { token: 'DRIVER', connector: 1, chargingProfile: profile }
+  expect(await sent(await post('remote-start', start))).toHaveProperty('chargingProfile.stackLevel', 0)
+  await switchOn('chargingProfileNotInRemoteStart')
+
+  const response = await post('remote-start', start)
+
+  expect(await sent(response)).toEqual({ idTag: 'DRIVER', connectorId: 1 })
+  expect(response.json().warnings).toContainEqual(expect.stringContaining('without the profile'))
+})
+
+test.each([
+  ['another purpose', { ...txDefault }, '/chargingProfile/purpose'],
+  ['a transaction', txProfile, '/chargingProfile/transaction'],
+  ['an id of one', { ...txProfile, transaction: undefined, transactionId: 4711 }, '/chargingProfile/transactionId'],
+])('UC16-SC-1: a remote start with a profile of %s is refused before sending', async (_, chargingProfile, pointer) => {
+  const response = await post('remote-start', { token: 'DRIVER', connector: 1, chargingProfile })
+
+  expect(response.statusCode).toBe(422)
+  expect(response.json().errors).toEqual([{ pointer, detail: expect.any(String) }])
 })
 
 test('chargingProfileConnectorZero: a profile of a connector is set at the station', async () => {
