@@ -1,0 +1,67 @@
+import { createTestDatabase, type TestDatabase } from '@busbar/store'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { InboundRecord } from '../pipeline/service.js'
+import { decisionContext } from '../pipeline/testing.js'
+import { project, storedRows } from './projection.js'
+import { createTransactionsService } from './service.js'
+import { acceptedToken, meterValues16, newId, propertyRuns, start16, stop16 } from './testing.js'
+
+/** 10,000 unless told otherwise. */
+const tries = propertyRuns * 50
+const batchSize = 500
+
+const hookTimeoutMs = 60_000
+let db: TestDatabase
+const service = createTransactionsService()
+
+beforeAll(async () => {
+  db = await createTestDatabase()
+  const { id, foldedValue, value, type, status } = acceptedToken
+  await db.database.prisma.token.create({ data: { id, value, foldedValue, type, status } })
+}, hookTimeoutMs)
+afterAll(() => db.drop(), hookTimeoutMs)
+
+/** One turn of the pipeline: load, decide, save. */
+async function batch(records: readonly InboundRecord[]) {
+  const state = await service.load(db.database, records)
+  const decisions = records.map((record) => service.decide(record, state, decisionContext(record, { newId })))
+  await db.database.commit(service.save(state))
+  return decisions
+}
+
+test(`T13: in ${tries} tries a station that names the transactions of another changes nothing of them`, {
+  timeout: 300_000,
+}, async () => {
+  const victim = { stationId: 'VICTIM' }
+  const attacker = { stationId: 'ATTACKER' }
+  const ids = Array.from({ length: 20 }, (_, index) => 1_000 + index)
+  await batch(ids.map((id) => start16({ connectorId: id }, id, victim)))
+  const stored = async () => ({
+    ...project(await storedRows(db.database, 'VICTIM'), { arrival: true }),
+    jobs: await db.database.query({ text: 'SELECT * FROM job', values: [] }),
+  })
+  const before = await stored()
+  expect(before.transactions).toHaveLength(ids.length)
+
+  for (let done = 0; done < tries; done += batchSize) {
+    const records = Array.from({ length: Math.min(batchSize, tries - done) }, (_, index) => {
+      const transactionId = Number(ids[(done + index) % ids.length])
+      const meterStop = 2_000 + done + index
+      return index % 2 === 0
+        ? stop16({ transactionId, meterStop, idTag: acceptedToken.value }, attacker)
+        : meterValues16(
+            { transactionId, connectorId: transactionId },
+            { '2026-03-01T10:30:00.000Z': meterStop },
+            attacker,
+          )
+    })
+    const decisions = await batch(records)
+    const answers = decisions.map(({ answer }) => answer)
+    expect(answers.filter((answer) => answer && 'error' in answer)).toEqual([])
+    // What is told of is the attacker's own: no victim is ended in anybody's eyes.
+    const told = decisions.flatMap(({ events = [] }) => events).map(({ type }) => type)
+    expect(told).not.toContain('transaction.started')
+  }
+
+  expect(await stored()).toEqual(before)
+})
