@@ -64,6 +64,9 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/stations/:id/reservations': readers,
   'POST /v1/stations/:id/reservations': operators,
   'POST /v1/stations/:id/reservations/cancel': operators,
+  'GET /v1/stations/:id/local-list': readers,
+  'POST /v1/stations/:id/local-list/version': operators,
+  'POST /v1/stations/:id/local-list/send': operators,
 
   'GET /v1/files/:id/content': operators,
   'DELETE /v1/files/:id': operators,

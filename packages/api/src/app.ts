@@ -33,6 +33,7 @@ import { deadLetterRoutes } from './routes/dead-letters.js'
 import { eventRoutes } from './routes/events.js'
 import { firmwareRoutes } from './routes/firmware.js'
 import { journalRoutes } from './routes/journal.js'
+import { localListRoutes } from './routes/local-list.js'
 import { presetRoutes, renewPresets } from './routes/presets.js'
 import { refusedAttemptRoutes } from './routes/refused-attempts.js'
 import { reservationRoutes } from './routes/reservations.js'
@@ -148,6 +149,7 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   tokenGroupRoutes,
   transactionRoutes,
   reservationRoutes,
+  localListRoutes,
   certificateAuthorityRoutes,
   smartChargingRoutes,
   trustAnchorRoutes,

@@ -32,6 +32,8 @@ export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
   chargingProfileNotInRemoteStart: flag('A remote start goes out without its profile'),
 
   // Reactions: calls that nobody asked for
+  localListFallback: flag('A refused differential list leads to one version query and one full list'),
+  localListSync: flag('The local list is kept in step with the tokens'),
   setHeartbeatInterval: flag('After each boot HeartbeatInterval is set by ChangeConfiguration'),
 }
 

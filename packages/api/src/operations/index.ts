@@ -1,6 +1,7 @@
 import { certificateOperations } from './certificates.js'
 import { configurationOperations } from './configuration.js'
 import { controlOperations } from './control.js'
+import { localListOperations } from './local-list.js'
 import type { RegisterOperation } from './operation.js'
 import { remoteOperations } from './remote.js'
 import { reservationOperations } from './reservations.js'
@@ -15,6 +16,7 @@ export const operations: readonly RegisterOperation[] = [
   ...remoteOperations,
   ...configurationOperations,
   ...reservationOperations,
+  ...localListOperations,
   ...smartChargingOperations,
   ...transferOperations,
   ...triggerOperations,

@@ -37,8 +37,8 @@ export const reservationOperations = [
     example: { connector: 1, token: '04E91A2B3C4D80', minutes: 15 },
     build: {
       'ocpp1.6': async (body, context) => {
-        const now = new Date()
-        const facts = await loadFacts(body, context, now)
+        const { now } = context
+        const facts = await loadFacts(body, context)
         const expiresAt = body.expiresAt ?? new Date(now.getTime() + (body.minutes ?? 0) * 60_000)
         const faults = findFaults(body, facts, expiresAt, now)
         if (faults.length > 0) throw new ProblemError(422, 'This cannot be reserved.', { faults })
@@ -82,11 +82,7 @@ interface Facts {
   isReplacing: boolean
 }
 
-async function loadFacts(
-  body: z.output<typeof Reserve>,
-  { database, station }: OperationContext,
-  now: Date,
-): Promise<Facts> {
+async function loadFacts(body: z.output<typeof Reserve>, { database, station, now }: OperationContext): Promise<Facts> {
   const [tokens, keys, held] = await Promise.all([
     database.query<IdTag>(selectIdTags([body.token], now)),
     body.connector === 0 ? findConfigurationEntries(database, station.id, 'ReserveConnectorZeroSupported') : [],

@@ -4,6 +4,7 @@ import type { Api, RouteContext } from '../app.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
+import { putListSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
 import { booleanQuery, defined, stationParams, toNullableTime, toTime } from '../schemas.js'
 import { overlaySwitches } from './presets.js'
@@ -132,6 +133,7 @@ export function stationRoutes(app: Api, { database, vault, backbone }: RouteCont
       await prisma.$transaction([
         prisma.station.update({ where: { id }, data: toColumns(request.body) }),
         overlaySwitches(prisma, id),
+        putListSyncJobs(prisma, id),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.update', id, request.body) }),
       ])
       return toStation(found(await findStation(prisma, id), 'station'))

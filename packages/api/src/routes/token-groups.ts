@@ -4,6 +4,7 @@ import type { Api, RouteContext } from '../app.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
+import { putListSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
 import { defined, text, time, toTime } from '../schemas.js'
 
@@ -109,6 +110,7 @@ export function tokenGroupRoutes(app: Api, { database: { prisma } }: RouteContex
       await prisma.$transaction([
         prisma.tokenGroup.delete({ where: { id } }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'token-group.delete', id) }),
+        putListSyncJobs(prisma),
       ])
       return reply.code(204).send(undefined)
     },

@@ -4,6 +4,7 @@ import type { Api, RouteContext } from '../app.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
+import { putListSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
 import { defined, idParams, nullableTime, text, time, timeInput, toNullableTime, toTime } from '../schemas.js'
 
@@ -91,6 +92,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
         prisma.auditEntry.create({
           data: audited(callerOf(request), 'token.create', id, { ...body, value: shownValue(body) }),
         }),
+        putListSyncJobs(prisma),
       ])
       return reply.code(201).send(toToken(token))
     },
@@ -116,6 +118,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
       const [token] = await prisma.$transaction([
         prisma.token.update({ where: { id }, data: defined(request.body) }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'token.update', id, request.body) }),
+        putListSyncJobs(prisma),
       ])
       return toToken(token)
     },
@@ -138,6 +141,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
       await prisma.$transaction([
         prisma.token.delete({ where: { id } }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'token.delete', id) }),
+        putListSyncJobs(prisma),
       ])
       return reply.code(204).send(undefined)
     },
