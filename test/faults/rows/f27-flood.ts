@@ -39,7 +39,7 @@ export const floods = row({
   id: 'F27',
   fault: 'a station sends 1,000 calls a second and waits for no answer',
   sizes: {
-    small: { neighbours: 5, seconds: 2, perSecond: 1_000 },
+    small: { neighbours: 5, seconds: 1, perSecond: 1_000 },
     full: { neighbours: 20, seconds: 20, perSecond: 1_000 },
   },
   async run(rig, { neighbours: living, seconds, perSecond }) {

@@ -1,5 +1,5 @@
-import { readEvents } from '../../support/event-topic.js'
 import { until } from '../../support/system.js'
+import { readEvents } from '../../support/topics.js'
 import { inParallel, type Rig, token } from '../rig.js'
 import { none, row, shown } from '../row.js'
 
@@ -7,7 +7,7 @@ const prefix = 'EXPIRY'
 
 interface Shown {
   id: string
-  status: string
+  state: string
   station: string
   /** As on the wire; in this row no two have the same. */
   number: string
@@ -19,7 +19,7 @@ const putJobsAgain = `
   SELECT 'reservations', 'reservation-expiry', id::text, station_id, now() FROM reservation WHERE station_id LIKE $1
   ON CONFLICT (service, kind, key) DO UPDATE SET due_at = now()`
 
-const readReservations = `SELECT id::text, status, station_id AS station, reservation_id::text AS number FROM reservation WHERE station_id LIKE $1`
+const readReservations = `SELECT id::text, state, station_id AS station, reservation_id::text AS number FROM reservation WHERE station_id LIKE $1`
 
 /** The process that would have woken the jobs dies just before, where another is left to do it. */
 async function killScheduler(rig: Rig): Promise<boolean> {
@@ -61,7 +61,7 @@ export const repeatedJobs = row({
     await rig.query(putJobsAgain, [`${prefix}-%`])
     const wasKilled = await killScheduler(rig)
     const left = async () =>
-      (await rig.query<Shown>(readReservations, [`${prefix}-%`])).filter(({ status }) => status === 'active')
+      (await rig.query<Shown>(readReservations, [`${prefix}-%`])).filter(({ state }) => state === 'active')
     await until('no reservation is active', async () => (await left()).length === 0, 90_000)
     await rig.query(putJobsAgain, [`${prefix}-%`])
     await until(
@@ -91,7 +91,7 @@ export const repeatedJobs = row({
       figures: [
         none(
           'expired never',
-          due.filter((each) => each.status !== 'expired' || times(each) === 0).map((each) => JSON.stringify(each)),
+          due.filter((each) => each.state !== 'expired' || times(each) === 0).map((each) => JSON.stringify(each)),
         ),
         none(
           'expired twice',
@@ -100,7 +100,7 @@ export const repeatedJobs = row({
         none(
           'cancelled and expired',
           kept
-            .filter((each) => cancelled.has(each.id) && (each.status !== 'cancelled' || times(each) > 0))
+            .filter((each) => cancelled.has(each.id) && (each.state !== 'cancelled' || times(each) > 0))
             .map((each) => JSON.stringify(each)),
         ),
         shown('expired', due.length),

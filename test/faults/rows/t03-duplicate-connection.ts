@@ -1,5 +1,5 @@
 import type { StationSocket } from '@busbar/simulator'
-import { readEvents } from '../../support/event-topic.js'
+import { readEvents } from '../../support/topics.js'
 import { type Charged, holdAgainstBooks, meterMessage, startMessage, stopMessage } from '../charging.js'
 import { Latencies, result, token } from '../rig.js'
 import { atMost, exactly, none, row } from '../row.js'

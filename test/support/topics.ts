@@ -1,0 +1,49 @@
+import { randomUUID } from 'node:crypto'
+import { Kafka, logLevel } from 'kafkajs'
+import { readLogEnds } from './log-ends.js'
+import { type System, services, until } from './system.js'
+
+export interface TopicRecord {
+  key: string
+  value: Buffer
+}
+
+/** All that a topic holds. @param topic with its prefix */
+export async function readTopic(system: System, topic: string): Promise<TopicRecord[]> {
+  const { rows } = await system.database.query<TopicRecord>('SELECT key, value FROM log_record WHERE topic = $1', [
+    topic,
+  ])
+  if (rows.length > 0) return rows
+  const ends = [...(await readLogEnds(system))].filter(([place]) => place.startsWith(`${topic}/`))
+  const expected = ends.reduce((sum, [, end]) => sum + Number(end), 0)
+  const brokers = (services.brokers ?? '').split(',')
+  const kafka = new Kafka({ clientId: 'topics', brokers, logLevel: logLevel.NOTHING })
+  const consumer = kafka.consumer({ groupId: `topics-${randomUUID()}` })
+  await consumer.connect()
+  try {
+    const records: TopicRecord[] = []
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({
+      eachMessage: async ({ message: { key, value } }) => {
+        records.push({ key: String(key), value: value ?? Buffer.alloc(0) })
+      },
+    })
+    await until(`all of ${topic} is read`, () => records.length >= expected)
+    return records
+  } finally {
+    await consumer.disconnect()
+  }
+}
+
+export interface PublicEvent {
+  id: string
+  type: string
+  source: string
+  subject: string
+}
+
+/** All that was ever published, repeats included. */
+export async function readEvents(system: System): Promise<PublicEvent[]> {
+  const records = await readTopic(system, `${system.topicPrefix}.events`)
+  return records.map(({ value }) => JSON.parse(value.toString('utf8')))
+}
