@@ -22,11 +22,6 @@ test.each([
   ['ocpp2.0.1', '[2,"1","FooBar",{}]', [4, '1', 'NotImplemented']],
   ['ocpp1.6', '[2,"1","Reset",{"type":"Hard"}]', [4, '1', 'NotSupported']],
   ['ocpp2.0.1', '[2,"1","Reset",{"type":"Immediate"}]', [4, '1', 'NotSupported']],
-  [
-    'ocpp2.0.1',
-    '[2,"1","NotifyEVChargingNeeds",{"evseId":1,"chargingNeeds":{"requestedEnergyTransfer":"DC"}}]',
-    [4, '1', 'NotSupported'],
-  ],
   ['ocpp1.6', '[2,"1","BootNotification",{"chargePointVendor":"V"}]', [4, '1', 'OccurenceConstraintViolation']],
   [
     'ocpp2.0.1',
@@ -84,6 +79,17 @@ test.each([
   expect(await station.answer('alive')).toEqual(alive)
   expect(station.frames).toHaveLength(1)
   await until(() => log.ofType('refused').length + log.ofType('broken').length === 1)
+})
+
+test('a call that waits for a service nobody runs is refused, and lives on', async () => {
+  const { connect, log } = await start({ servedLanes: new Set(['transactions']) })
+  const station = await connect()
+  station.call('1', 'BootNotification', { chargePointVendor: 'V', chargePointModel: 'M' })
+  station.call('alive', 'Heartbeat', {})
+
+  expect(await station.errorCode('1')).toBe('NotSupported')
+  expect(await station.answer('alive')).toEqual(alive)
+  expect(log.ofType('call')).toEqual([])
 })
 
 test('a binary frame is refused and does not end the connection', async () => {
