@@ -1,7 +1,8 @@
 import { type ChannelMessage, leaseMs, type Ownership, type StationChannels, stationChannel } from '@busbar/backbone'
 import { UnavailableError } from '@busbar/store'
 import type { Logger } from 'pino'
-import type { Claim, Connection } from './connection/connection.js'
+import type { Connection } from './connection/connection.js'
+import type { Claim } from './connection/ports.js'
 
 /** A connection's place on the station's channel. */
 export interface Seat {

@@ -1,38 +1,16 @@
-import type { ChannelMessage, EventLog, Headers, OutgoingRecord, Topics } from '@busbar/backbone'
+import type { ChannelMessage, Headers, OutgoingRecord } from '@busbar/backbone'
 import type { Payload, Protocol, Registration, StationFlags } from '@busbar/ocpp'
-import { UnavailableError, type Vault } from '@busbar/store'
-import type { Logger } from 'pino'
-import type { ByteBudget } from '../byte-budget.js'
-import { closeCodes, type GatewayConfig } from '../config.js'
-import type { KeptRecords } from '../kept-records.js'
-import type { GatewayMetrics } from '../metrics.js'
+import { UnavailableError } from '@busbar/store'
+import { closeCodes } from '../config.js'
 import { registrationOf } from '../upgrade/station-directory.js'
 import type { Admitted } from '../upgrade/upgrade.js'
-import type { WallClock } from '../wall-clock.js'
 import { Gate } from './gate.js'
 import { Inbound } from './inbound.js'
 import { Journal } from './journal.js'
 import { Lane } from './lane.js'
 import { Outbound, type StationAnswer } from './outbound.js'
+import type { Claim, ConnectionPorts } from './ports.js'
 import type { StationSocket } from './station-socket.js'
-
-/** What all connections of a gateway share. */
-export interface ConnectionPorts {
-  gatewayId: string
-  config: GatewayConfig
-  log: EventLog
-  topics: Topics
-  vault: Vault
-  logger: Logger
-  metrics: GatewayMetrics
-  budget: ByteBudget
-  clock: WallClock
-  kept: KeptRecords
-  /** Connections with something pending; their deadlines are looked at every tick. */
-  busy: Set<Connection>
-  /** Whether what this gateway owns is still believed to be its own. */
-  isLeaseFresh: () => boolean
-}
 
 type ConnectionState =
   | { kind: 'open' }
@@ -41,12 +19,6 @@ type ConnectionState =
   /** The closing handshake runs; frames that still come are logged and not answered. */
   | { kind: 'closing' }
   | { kind: 'closed' }
-
-/** Who holds the station's address: registered under `epoch`, or not (Redis away), then nobody can send it commands. */
-export interface Claim {
-  epoch: number
-  isOwner: boolean
-}
 
 /** One station on one socket. */
 export class Connection {

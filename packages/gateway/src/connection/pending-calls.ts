@@ -1,6 +1,6 @@
 import type { ActionRow, AnswerKind, Payload } from '@busbar/ocpp'
 import type { CallOutcome } from '../metrics.js'
-import type { ConnectionPorts } from './connection.js'
+import type { ConnectionPorts } from './ports.js'
 
 /** A call between its receipt and its answer. */
 export interface PendingCall {

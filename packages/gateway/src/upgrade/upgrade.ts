@@ -73,9 +73,7 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
   if (malformed) return { ...malformed, reason: 'handshake', stationId: '' }
   const id = parseStationPath(request.target)
   if (id === null) return { status: 400, reason: 'path', stationId: '' }
-  if (throttle.isClosed(address, id, ports.now())) {
-    return { status: 429, reason: 'throttled', stationId: id, headers: { 'Retry-After': '60' } }
-  }
+  if (throttle.isClosed(address, id, ports.now())) return throttled(id)
   let station: StationRecord | null
   try {
     station = await ports.directory.find(id)
@@ -126,6 +124,10 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
       : []),
   ]
   return { station, protocol, address, ...proof, quirks }
+}
+
+function throttled(stationId: string): Refusal {
+  return { status: 429, reason: 'throttled', stationId, headers: { 'Retry-After': '60' } }
 }
 
 function toRefusal(reason: ProofFault, stationId: string): Refusal {
