@@ -3,6 +3,7 @@ import { commandNewsType, readNews } from '../pipeline/command-news.js'
 import type { InboundRecord } from '../pipeline/service.js'
 import { profileOf } from './settle.js'
 import { type ClearRow, type ProfileRow, type ReportedRow, SmartChargingState, type TransactionFact } from './state.js'
+import { carriesProfile } from './take-news.js'
 
 /** What this batch may need, as keys. */
 interface Needs {
@@ -64,15 +65,14 @@ async function loadTransactions(
   since: Date,
 ): Promise<TransactionFact[]> {
   const asked = records
-    .filter(({ type, action }) => type === commandNewsType && profileActions.has(action))
-    .map(({ stationId, ...record }) => ({
-      stationId,
-      action: record.action,
-      sent: (record.payload.sent ?? {}) as ProfileRow['sent'],
-      transactionId: null,
-      requestedAt: record.receivedAt,
-    }))
-  const ofTransactions = [...stored, ...asked].filter((row) => profileOf(row)?.chargingProfilePurpose === 'TxProfile')
+    .filter((record) => isNews(record) && profileActions.has(record.action))
+    .map((record) => {
+      const { action, sent } = readNews(record)
+      return { stationId: record.stationId, action, sent, transactionId: null, requestedAt: record.receivedAt }
+    })
+  const ofTransactions = [...stored, ...asked.filter(carriesProfile)].filter(
+    (row) => profileOf(row).chargingProfilePurpose === 'TxProfile',
+  )
   if (ofTransactions.length === 0) return []
   const named = ofTransactions.filter((row) => profileOf(row).transactionId !== undefined)
   const unnamed = ofTransactions.filter((row) => row.transactionId === null && !named.includes(row))

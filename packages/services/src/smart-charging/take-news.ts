@@ -16,7 +16,11 @@ export const setChargingProfile: TakeNews = (news, state, context) => {
 
 /** The profile counts for the transaction that follows. @see OCPP 1.6 §5.11, §5.16.2 */
 export const remoteStartTransaction: TakeNews = (news, state, context) =>
-  isObject(news.sent.chargingProfile) ? setChargingProfile(news, state, context) : {}
+  carriesProfile(news) ? setChargingProfile(news, state, context) : {}
+
+export function carriesProfile({ action, sent }: Pick<CommandNews, 'action' | 'sent'>): boolean {
+  return action !== 'RemoteStartTransaction' || isObject(sent.chargingProfile)
+}
 
 /** A station that answers Unknown had nothing to clear, and nothing is cleared. @see OCPP 1.6 §5.5 */
 export const clearChargingProfile: TakeNews = (news, state, context) => {
