@@ -62,6 +62,16 @@ test.each([
   await until(() => log.ofType('refused').length + log.ofType('broken').length === 1)
 })
 
+test('a call that waits for a decision which no service makes is not supported', async () => {
+  const { connect, log } = await start({ servedLanes: new Set(['stations']) })
+  const station = await connect({ protocols: ['ocpp2.0.1'] })
+
+  station.call('1', 'NotifyEVChargingNeeds', { evseId: 1, chargingNeeds: { requestedEnergyTransfer: 'DC' } })
+
+  expect((await station.answer('1')).slice(0, 3)).toEqual([4, '1', 'NotSupported'])
+  expect(log.ofType('call')).toEqual([])
+})
+
 test.each([
   ['ocpp1.6', '{'],
   ['ocpp1.6', '[9,"1",{}]'],
