@@ -114,6 +114,17 @@ test('what a later answer says of an unanswered list counts', () => {
   expect(heldTags(state)).toEqual(['a', 'b'])
 })
 
+test('a change that is answered late does not undo a later one', () => {
+  const { list, state } = afterwards(
+    { lists: [list5()] },
+    listNews('unknown', { ...differential, items: [on('C')] }, { command: 2 }),
+    listNews('accepted', { ...differential, version: 7, items: [off('C')] }, { command: 3 }),
+    listNews('accepted', { ...differential, items: [on('C')] }, { command: 2 }),
+  )
+  expect(list.version).toBe(7)
+  expect(heldTags(state, ['c'])).toEqual([])
+})
+
 test('a list that follows an unanswered change stands on nothing known', () => {
   const { list } = afterwards(
     { lists: [list5()] },
