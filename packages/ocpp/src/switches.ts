@@ -15,6 +15,8 @@ export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
   callPauseMs: { type: 'number', description: 'Milliseconds of rest before each of our calls' },
   callsOnlyAfterBoot: flag('Our calls wait until the station was accepted'),
 
+  checkCsrSubject: flag('A certificate is signed only for a subject of CN=<serial number>, O=<operator>'),
+
   // Messages
   tolerateInvalid: flag('Wrong messages of any action are accepted and counted'),
   neverChangeAvailability: flag('The typed endpoint sends no ChangeAvailability: it does harm'),
@@ -34,6 +36,7 @@ export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
   // Reactions: calls that nobody asked for
   localListFallback: flag('A refused differential list leads to one version query and one full list'),
   localListSync: flag('The local list is kept in step with the tokens'),
+  renewCertificates: flag('Certificates that end soon are renewed by a trigger'),
   setHeartbeatInterval: flag('After each boot HeartbeatInterval is set by ChangeConfiguration'),
 }
 

@@ -215,7 +215,7 @@ test('the subject counts only where the operator switched that on', async () => 
   const odd = makeRequest('/CN=odd')
   const right = makeRequest(`/CN=CP-1/O=${operatorName}`)
   expect((await request(odd)).answer).toEqual({ result: { status: 'Accepted' } })
-  await query(`UPDATE station SET switches = '{"check-csr-subject": true}' WHERE id = 'CP-1'`)
+  await query(`UPDATE station SET switches = '{"checkCsrSubject": true}' WHERE id = 'CP-1'`)
 
   const answers = await apply(builtIn(), ask(makeRequest('/CN=odd')), ask(right))
 
@@ -406,7 +406,7 @@ test('before a certificate ends: told every day, and the station asked where tha
   const [silent] = await due()
   expect(silent?.events).toMatchObject([{ type: 'certificate.expiring', data: { fingerprint } }])
   expect(silent?.commands).toEqual([])
-  await query(`UPDATE station SET switches = '{"renew-certificates": true}'`)
+  await query(`UPDATE station SET switches = '{"renewCertificates": true}'`)
   expect((await due())[0]?.commands).toEqual([])
   await query("INSERT INTO station_state (station_id, online) VALUES ('CP-1', true)")
   expect((await due())[0]?.commands).toMatchObject([

@@ -8,7 +8,7 @@ import { signCertificate } from './v16/sign-certificate.js'
 
 export interface CertificatesDeps {
   issuer: CertificateIssuer
-  /** What `check-csr-subject` wants as O of a request; null: anything. */
+  /** What `checkCsrSubject` wants as O of a request; null: anything. */
   operatorName: string | null
 }
 

@@ -7,7 +7,7 @@ export const reactions = {
   /** The station asked to have its certificate signed (OCPP 1.6 security white paper A02, A03). */
   'certificate-signed': { switch: null },
   /** The certificate of a station comes to its end: it is asked to send a new request. */
-  'certificate-renewal': { switch: 'renew-certificates' },
+  'certificate-renewal': { switch: 'renewCertificates' },
   /** A token was refused after a safe answer had let it charge: the transaction is stopped. */
   'stop-refused': { switch: null },
   /** The station accepted for good ignores the interval of its boot: its HeartbeatInterval is set. 1.6 only. */

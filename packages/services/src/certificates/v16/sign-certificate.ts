@@ -12,7 +12,7 @@ type Answer = Decision & { answer: { result: v16.SignCertificateResponse } }
 
 /**
  * Takes a certificate signing request in and answers at once; the authority is asked afterwards. The subject may be
- * anything, unless the switch `check-csr-subject` is on: what is certified is decided here. The same request again is
+ * anything, unless the switch `checkCsrSubject` is on: what is certified is decided here. The same request again is
  * not signed twice: what was issued for it is delivered once more.
  *
  * @see OCPP 1.6 security white paper A02, A03
@@ -70,7 +70,7 @@ function findRefusal(
     const { switches, serialNumber } = state.station(station.id)
     const isOurs = operatorName === null || request.organization === operatorName
     const isNamed = request.commonName === (serialNumber ?? station.id) && isOurs
-    if (switches['check-csr-subject'] === true && !isNamed) return 'The subject is not CN=<serial number>, O=<operator>'
+    if (switches.checkCsrSubject === true && !isNamed) return 'The subject is not CN=<serial number>, O=<operator>'
   } catch (cause) {
     if (cause instanceof PkiError) return cause.message
     throw cause
