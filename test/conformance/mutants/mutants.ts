@@ -255,4 +255,12 @@ export const mutants: readonly Mutant[] = [
       "  return { hashAlgorithm: 'SHA256', issuerNameHash, issuerKeyHash, serialNumber } as HashDataRow\n",
     ),
   ),
+  mutant(
+    'a limit is not cut to one decimal',
+    ['UC16-SC-3'],
+    at('ocpp/src/smart-charging/limit.ts')(
+      'return Number(`${integer}.${fraction[0]}`)',
+      'return Number(`${integer}.${fraction}`)',
+    ),
+  ),
 ]

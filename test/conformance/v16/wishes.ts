@@ -195,6 +195,14 @@ function profileOf(profile: Profile) {
   return { wire, draft, sent }
 }
 
+/** As far as cases look into it. */
+export interface SentProfile {
+  csChargingProfiles: {
+    chargingProfileId: number
+    chargingSchedule: { chargingSchedulePeriod: { startPeriod: number; limit: number }[] }
+  }
+}
+
 export const setProfile = (connector: number, profile: Profile) => {
   const { wire, draft, sent } = profileOf(profile)
   return wish(

@@ -3,7 +3,7 @@ import { family, unknownCard } from '../bench.js'
 import type { Lab } from '../lab.js'
 import * as wishes from '../wishes.js'
 import { upload } from './firmware.js'
-import { sendsFullList } from './local-list.js'
+import { nextVersion, sendsFullList } from './local-list.js'
 import { reserves } from './reservation.js'
 import { sets } from './smart-charging.js'
 
@@ -26,8 +26,8 @@ export const profilesDerived = {
   'UC16-List-1': async (lab: Lab) => {
     const { valid, parent, sibling, single } = lab.bench.tokens
     await tellsKeys(lab, { SendLocalListMaxLength: '2', LocalAuthListMaxLength: '4' })
-    const before = await sendsFullList(lab, [valid])
-    const differential = wishes.sendList('differential', before + 1, [sibling])
+    await sendsFullList(lab, [valid])
+    const differential = wishes.sendList('differential', nextVersion(), [sibling])
     await lab.asks(differential, { status: 'VersionMismatch' }, 'rejected')
     const again = await sendsFullList(lab, [valid, sibling])
     await lab.showsList(again, [valid, sibling])
@@ -49,7 +49,7 @@ export const profilesDerived = {
       await lab.mayNotAsk(wishes.sendList('full', 0, [...tokens, lab.bench.tokens.expired]))
     }
 
-    const removing = wishes.sendList('differential', again + 10, [], [sibling])
+    const removing = wishes.sendList('differential', nextVersion(), [], [sibling])
     const removed = await lab.asks<{ localAuthorizationList: object[]; listVersion: number }>(removing, accepted)
     expect(removed.localAuthorizationList).toEqual([{ idTag: sibling }])
     const emptied = await sendsFullList(lab, [])
@@ -130,6 +130,12 @@ export const profilesDerived = {
   },
 
   'UC16-SC-3': async (lab: Lab) => {
+    if (lab.mode === 'typed') {
+      // One decimal is all that a station takes, and never more than was wished.
+      const exact = wishes.setProfile(1, { purpose: 'TxDefaultProfile', kind: 'Relative', limit: 6.19 })
+      const sent = await lab.asks<wishes.SentProfile>({ ...exact, sent: expect.anything() }, accepted)
+      expect(sent.csChargingProfiles.chargingSchedule.chargingSchedulePeriod).toMatchObject([{ limit: 6.1 }])
+    }
     await sets(lab, 0, { purpose: 'ChargePointMaxProfile', kind: 'Absolute', limit: 32 })
     await sets(lab, 0, { purpose: 'TxDefaultProfile', kind: 'Recurring', recurrency: 'Daily', stackLevel: 1 })
     await sets(lab, 0, { purpose: 'TxDefaultProfile', kind: 'Recurring', recurrency: 'Weekly', stackLevel: 2 })

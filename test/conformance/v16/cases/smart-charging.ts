@@ -4,18 +4,10 @@ import * as wishes from '../wishes.js'
 
 const accepted = { status: 'Accepted' }
 
-interface Sent {
-  csChargingProfiles: {
-    chargingProfileId: number
-    chargingSchedule: { startSchedule?: string; chargingSchedulePeriod: { startPeriod: number }[] }
-    validFrom?: string
-  }
-}
-
 /** @returns the number that the profile got */
 export async function sets(lab: Lab, connector: number, profile: wishes.Profile): Promise<number> {
   const wish = wishes.setProfile(connector, profile)
-  const { csChargingProfiles } = await lab.asks<Sent>(wish, accepted)
+  const { csChargingProfiles } = await lab.asks<wishes.SentProfile>(wish, accepted)
   await lab.showsItem('charging-profiles', { profileId: csChargingProfiles.chargingProfileId, state: 'active' })
   return csChargingProfiles.chargingProfileId
 }
@@ -43,7 +35,7 @@ export const smartCharging = {
     const { valid } = lab.bench.tokens
     for (const kind of ['Relative', 'Absolute'] as const) {
       const wish = wishes.remoteStartWithProfile(valid, 1, { purpose: 'TxProfile', kind })
-      const sent = await lab.asks<{ chargingProfile: Sent['csChargingProfiles'] }>(wish, accepted)
+      const sent = await lab.asks<{ chargingProfile: wishes.SentProfile['csChargingProfiles'] }>(wish, accepted)
       expect(sent.chargingProfile.chargingSchedule.chargingSchedulePeriod[0]?.startPeriod).toBe(0)
       await lab.authorizes(valid, 'Accepted')
       await lab.reports('Preparing')
