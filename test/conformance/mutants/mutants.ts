@@ -27,6 +27,7 @@ const outbound = at('gateway/src/connection/outbound.ts')
 const proof = at('gateway/src/upgrade/proof.ts')
 const gate = at('gateway/src/connection/gate.ts')
 const boot = at('services/src/stations/boot.ts')
+const settle = at('services/src/smart-charging/settle.ts')
 const reservation = at('services/src/reservations/reservation.ts')
 
 export const mutants: readonly Mutant[] = [
@@ -262,5 +263,23 @@ export const mutants: readonly Mutant[] = [
       'return Number(`${integer}.${fraction[0]}`)',
       'return Number(`${integer}.${fraction}`)',
     ),
+  ),
+  mutant(
+    'a profile that was rejected replaces the one before',
+    ['UC16-SC-2'],
+    settle(
+      "const accepted = held.filter(({ settlement }) => settlement.status === 'active')",
+      "const accepted = held.filter(({ settlement }) => ['active', 'rejected'].includes(settlement.status))",
+    ),
+  ),
+  mutant(
+    'a TxProfile outlives its transaction',
+    ['TC_057_CSMS'],
+    settle('goneAt: earlier(validTo, transaction?.endedAt ?? never),', 'goneAt: validTo,'),
+  ),
+  mutant(
+    'to clear one profile clears all',
+    ['TC_067_CSMS'],
+    settle('isClearedBy(each, clear.sent))', 'isClearedBy(each, {}))'),
   ),
 ]

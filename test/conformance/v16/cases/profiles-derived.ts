@@ -118,6 +118,7 @@ export const profilesDerived = {
   },
 
   'UC16-SC-2': async (lab: Lab) => {
+    const before = await sets(lab, 1, { purpose: 'TxDefaultProfile', kind: 'Absolute' })
     for (const status of ['Rejected', 'NotSupported']) {
       const wish = wishes.setProfile(1, { purpose: 'TxDefaultProfile', kind: 'Absolute' })
       const { csChargingProfiles } = await lab.asks<{ csChargingProfiles: { chargingProfileId: number } }>(
@@ -125,6 +126,7 @@ export const profilesDerived = {
       )
       await lab.showsItem('charging-profiles', { profileId: csChargingProfiles.chargingProfileId, state: 'rejected' })
     }
+    await lab.showsItem('charging-profiles', { profileId: before, state: 'active' })
     await lab.asks(wishes.clearProfile({ profileId: 2_000_000_000 }), { status: 'Unknown' }, 'rejected')
     await lab.asks(wishes.compositeSchedule(0, 600, 'W'), { status: 'Rejected' }, 'rejected')
   },
