@@ -259,10 +259,7 @@ export const mutants: readonly Mutant[] = [
   mutant(
     'a limit is not cut to one decimal',
     ['UC16-SC-3'],
-    at('ocpp/src/smart-charging/limit.ts')(
-      'return Number(`${integer}.${fraction[0]}`)',
-      'return Number(`${integer}.${fraction}`)',
-    ),
+    at('ocpp/src/smart-charging/limit.ts')('fraction[0]', 'fraction'),
   ),
   mutant(
     'a profile that was rejected replaces the one before',
