@@ -306,9 +306,10 @@ export class Lab {
     await expect.poll(() => this.system.api.get(`/commands/${id}`), awaited).toMatchObject(pattern)
   }
 
-  /** Awaits that the newest command of the station is of this action. */
-  async knowsCommand(action: string): Promise<void> {
-    await this.showsNewest('commands?limit=1', { action })
+  async countsCommands(): Promise<number> {
+    const count = 'SELECT count(*)::int AS count FROM command WHERE station_id = $1'
+    const { rows } = await this.system.database.query<{ count: number }>(count, [this.station.id])
+    return rows[0]?.count ?? 0
   }
 
   /** Newest first. */

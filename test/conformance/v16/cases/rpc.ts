@@ -131,9 +131,10 @@ export const rpc = {
     const wished = [wishes.clearCache(), wishes.unlock(1), wishes.reset('Soft')]
     const sent = []
     for (const wish of wished) {
+      const before = await lab.countsCommands()
       sent.push(lab.sends(wish))
-      // In the order asked for: the next one is asked for when the API knows of the last.
-      await lab.knowsCommand(wish.action)
+      // In the order asked for: the next one is asked for when the last one is recorded.
+      await expect.poll(() => lab.countsCommands(), { timeout: 5_000 }).toBe(before + 1)
     }
     const answers = [{ status: 'Accepted' }, { status: 'Unlocked' }, { status: 'Rejected' }]
     for (const [index, wish] of wished.entries()) {
