@@ -279,4 +279,12 @@ export const mutants: readonly Mutant[] = [
     ['TC_067_CSMS'],
     settle('isClearedBy(each, clear.sent))', 'isClearedBy(each, {}))'),
   ),
+  mutant(
+    'the version of a local list is not raised',
+    ['TC_043_5_CSMS'],
+    at('services/src/commands/ids.ts')(
+      'setAt(filled, path, counters.next(counter))',
+      "setAt(filled, path, counter === 'listVersion' ? 1 : counters.next(counter))",
+    ),
+  ),
 ]
