@@ -21,7 +21,8 @@ export async function huntMutants(only: string): Promise<{ passed: boolean; text
   for (const [index, mutant] of hunted.entries()) {
     const found = await killersOf(mutant, index, sound)
     if (found.length === 0) survivors++
-    lines.push(`${(found.length > 0 ? 'noticed' : 'SURVIVED').padEnd(10)}${mutant.name.padEnd(60)}${found.join(', ')}`)
+    const line = `${(found.length > 0 ? 'noticed' : 'SURVIVED').padEnd(10)}${mutant.name}`
+    lines.push([line, ...found.map((each) => `${' '.repeat(10)}${each}`)].join('\n'))
     console.log(lines.at(-1))
   }
   return {
