@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { hasServices } from '../support/system.js'
@@ -44,5 +45,6 @@ async function playCases() {
   const asked = rows.filter(({ id, title }) => `${id} ${title}`.includes(given.only))
   const note = hasServices() ? '' : '\nNot played on Kafka, Redis and Postgres: TEST_* names none.'
   const summary = summarize(asked, sets.length > 0 ? sets : setUps, played)
-  return { passed: summary.passed, text: `${summary.text}${note}` }
+  const load = `\nLoad of the machine in the last minutes: ${loadavg()[2]?.toFixed(1)} on ${cpus().length} processors.`
+  return { passed: summary.passed, text: `${load.trim()}${note}\n\n${summary.text}` }
 }

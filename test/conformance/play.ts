@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import type { TestCase } from 'vitest/node'
 import { startVitest } from 'vitest/node'
 import type { Played } from './report.js'
@@ -37,7 +38,7 @@ function toPlayed(test: TestCase): Played {
   const { errors = [] } = test.result()
   const setUp = /v16\/(\w+)\.test\.ts$/.exec(test.module.moduleId)?.[1] ?? ''
   const order = /random order \d/.exec(test.fullName)?.[0]
-  const reason = errors.map(({ message }) => message.split('\n')[0]).join('; ')
+  const reason = errors.map(({ message }) => stripVTControlCharacters(message).split('\n')[0]).join('; ')
   return {
     id,
     set: order ? `${setUp}, ${order}` : setUp,

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { TestAuthority } from '../../support/certificates.js'
@@ -13,6 +13,8 @@ export interface Doors {
   serverRoot: string
   /** By which the server knows stations. */
   stationRoot: TestAuthority
+  /** Takes the certificates and keys of the server off the disk. */
+  remove: () => Promise<void>
 }
 
 export const operatorName = 'Lab Operator'
@@ -47,5 +49,6 @@ export async function makeDoors(): Promise<Doors> {
     secureUrl: `wss://127.0.0.1:${port}/ocpp`,
     serverRoot: root.certificate,
     stationRoot: await TestAuthority.create('Lab Station Root'),
+    remove: () => rm(folder, { recursive: true }),
   }
 }

@@ -3,7 +3,7 @@ import type { System } from '../../support/system.js'
 import type { Exchange } from '../strict-station.js'
 import { Bench } from './bench.js'
 import { cases } from './cases/index.js'
-import { makeDoors } from './doors.js'
+import { type Doors, makeDoors } from './doors.js'
 import { type Row, rows } from './rows.js'
 
 declare module 'vitest' {
@@ -44,12 +44,16 @@ export function playCatalogue(setUp: string, start: (env: Record<string, string>
   describe(`ocpp1.6, ${setUp}`, () => {
     let system: System
     let bench: Bench
+    let doors: Doors
     beforeAll(async () => {
-      const doors = await makeDoors()
+      doors = await makeDoors()
       system = await start(doors.env)
       bench = await Bench.open(system, doors)
     })
-    afterAll(() => system?.stop())
+    afterAll(async () => {
+      await system?.stop()
+      await doors?.remove()
+    })
 
     describe.each(orders())('in $order', ({ sequence }) => {
       for (const { id, title } of sequence) {
