@@ -1,7 +1,7 @@
 import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
 import { commandNewsType } from '../pipeline/command-news.js'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import type { InboundRecord } from '../pipeline/service.js'
-import { isStorableNumber } from '../stations/numbers.js'
 import { openStates, type Reservation } from './reservation.js'
 import { type NamingTransaction, ReservationsState } from './state.js'
 

@@ -1,8 +1,8 @@
 import { type Payload, parseTimestamp } from '@busbar/ocpp'
 import type { CommandNews } from '../pipeline/command-news.js'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import { mergeDecisions } from '../pipeline/parts.js'
 import type { Decision, DecisionContext } from '../pipeline/service.js'
-import { isStorableNumber } from '../stations/numbers.js'
 
 import { answers, type Reservation } from './reservation.js'
 import type { ReservationsState } from './state.js'

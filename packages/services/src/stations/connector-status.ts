@@ -1,7 +1,7 @@
 import { lacksZone, parseTimestamp, toDialect } from '@busbar/ocpp'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import type { DecisionContext, EventDraft } from '../pipeline/service.js'
 import type { ToleranceKind } from '../pipeline/tolerances.js'
-import { isStorableNumber } from './numbers.js'
 import type { ConnectorRow, StationsState } from './state.js'
 
 /** A connector in our own model: EVSE 0, connector 0 is the station; connector 0 of another EVSE that EVSE as a whole. */

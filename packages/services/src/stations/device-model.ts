@@ -1,8 +1,8 @@
 import { redact, type v201 } from '@busbar/ocpp'
 import type { CommandNews } from '../pipeline/command-news.js'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import type { Decision, DecisionContext } from '../pipeline/service.js'
 import { type KnownValue, toKnownValues } from './known-values.js'
-import { isStorableNumber } from './numbers.js'
 import type { PartNumber, StationsState, ValueRow, VariableRow } from './state.js'
 
 /**

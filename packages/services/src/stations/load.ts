@@ -1,7 +1,7 @@
 import type { Database } from '@busbar/store'
 import { commandNewsType } from '../pipeline/command-news.js'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import type { InboundRecord } from '../pipeline/service.js'
-import { isStorableNumber } from './numbers.js'
 import {
   type AddressRow,
   type ConnectorRow,

@@ -1,6 +1,6 @@
+import { isStorableNumber } from '../pipeline/numbers.js'
 import { mergeDecisions } from '../pipeline/parts.js'
 import type { Decision, DecisionContext } from '../pipeline/service.js'
-import { isStorableNumber } from '../stations/numbers.js'
 import { toEffects } from './effects.js'
 import type { TransfersState } from './state.js'
 import { addStatus, change, type Notified, type Transfer, type TransferKind } from './transfer.js'

@@ -1,9 +1,9 @@
 import { type Database, type Sql, selectFrom, upsertInto } from '@busbar/store'
 import type { CommandNews } from '../../pipeline/command-news.js'
+import { isStorableNumber } from '../../pipeline/numbers.js'
 import type { Part } from '../../pipeline/parts.js'
 import type { Decision, DecisionContext, InboundRecord } from '../../pipeline/service.js'
 import { address16 } from '../connector-status.js'
-import { isStorableNumber } from '../numbers.js'
 
 /** A row of desired_availability: what was last asked for, and what the station said to that. */
 export interface DesiredAvailability {

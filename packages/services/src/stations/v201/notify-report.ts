@@ -1,7 +1,7 @@
 import type { v201 } from '@busbar/ocpp'
+import { isStorableNumber } from '../../pipeline/numbers.js'
 import { answer, type Decide } from '../../pipeline/service.js'
 import { completeParts, safeReportData, toVariables } from '../device-model.js'
-import { isStorableNumber } from '../numbers.js'
 import type { StationsState } from '../state.js'
 
 /** Of one station's open reports: one that never ends a report must not fill the table. */
