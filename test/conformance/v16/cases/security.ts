@@ -115,9 +115,8 @@ export const security = {
     await lab.connects()
     await lab.boots()
     // Plain characters, as the other way to configure it.
-    const plain = { ...lab.bench.station, id: `${lab.bench.station.id}-PLAIN-${lab.stations.length}` }
-    plain.id = `PLAIN-${randomBytes(4).toString('hex')}`
-    plain.password = 'plain-password-1'
+    const id = `PLAIN-${randomBytes(4).toString('hex')}`
+    const plain = { ...lab.bench.station, id, password: 'plain-password-1' }
     await lab.system.api.registerStation(plain.id, plain.password)
     await lab.connects(plain)
     await lab.boots()
