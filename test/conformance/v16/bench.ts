@@ -22,6 +22,8 @@ const cards = {
   blocked: { value: 'BLOCKED-0001', status: 'blocked' },
   parent: { value: 'PARENT-0001', groupId: 'FAMILY' },
   sibling: { value: 'SIBLING-0001', groupId: 'FAMILY' },
+  /** For a transaction that is found by its card: no other case leaves one of it open. */
+  lone: { value: 'LONE-0001' },
   single: { value: 'SINGLE-0001', maxTransactions: 1, groupId: 'FAMILY', expiresAt: '2099-12-31T23:59:59Z' },
 }
 export const unknownCard = 'NOBODY-0001'

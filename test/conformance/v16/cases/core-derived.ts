@@ -105,15 +105,15 @@ export const coreDerived = {
   },
 
   'UC16-Start-3': async (lab: Lab) => {
-    const { valid } = lab.bench.tokens
-    const start = { connectorId: 1, idTag: valid, meterStart: 1_000, timestamp: minutesAgo(5).toISOString() }
+    const { lone } = lab.bench.tokens
+    const start = { connectorId: 1, idTag: lone, meterStart: 1_000, timestamp: minutesAgo(5).toISOString() }
     const before = await lab.countsTransactions()
     lab.station.sendsAndVanishes('StartTransaction', start)
     await lab.station.closed
     await expect.poll(() => lab.countsTransactions(), { timeout: 5_000 }).toBe(before + 1)
     await lab.connects()
     await lab.tells('MeterValues', { connectorId: 1, transactionId: -1, meterValue: [energy('1100')] })
-    const idTagInfo = await lab.stops(-1, 'Local', { idTag: valid })
+    const idTagInfo = await lab.stops(-1, 'Local', { idTag: lone })
     expect(idTagInfo).toMatchObject({ status: 'Accepted' })
     expect(await lab.countsTransactions()).toBe(before + 1)
     expect((await lab.transactions())[0]).toMatchObject({ status: 'ended', energyWh: 1_500, stoppedReason: 'Local' })
