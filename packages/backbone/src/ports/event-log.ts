@@ -68,7 +68,7 @@ export interface EventLog {
   readonly available: boolean
   /**
    * Resolves when the log holds the record. After a failure nobody knows whether it does.
-   * @param options linger: nobody waits for this one, it may wait up to 20 ms for company
+   * @param options linger: nobody decides on this one; where others are talking it may wait up to 20 ms for their company
    * @throws UnavailableError when the log is away, at the latest after 20 s; whatever was appended after it fails too
    * @throws Error for an unknown topic or a record above `maxRecordBytes`: a bug of the caller
    */

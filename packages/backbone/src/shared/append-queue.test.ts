@@ -65,7 +65,7 @@ test('what is appended in one turn of the event loop shares a request', async ()
 })
 
 test('a record nobody waits for waits for company, one that is waited for takes it along', async () => {
-  const { append, request, requests } = fakeLog({ lingerMs: 200 })
+  const { append, request, requests } = fakeLog({ lingerMs: 400 })
   const lingering = append('lingers', true)
   await sleep(50)
   expect(requests).toHaveLength(0)
@@ -79,13 +79,24 @@ test('a record nobody waits for waits for company, one that is waited for takes 
 })
 
 test('a record that found no company goes alone', async () => {
-  const { append, request } = fakeLog({ lingerMs: 20 })
+  const { append, request } = fakeLog({ lingerMs: 300, giveUpMs: 2000 })
   const lingering = append('lingers', true)
   const one = await request(0)
   one.accept()
   await lingering
 
   expect(one.values).toEqual(['lingers'])
+})
+
+test('where no other station is talking a record does not wait', async () => {
+  const { append, request } = fakeLog()
+  for (let index = 0; index < 20; index++) {
+    const appended = append(String(index), true)
+    const startedAt = performance.now()
+    ;(await request(index)).accept()
+    await appended
+    expect(performance.now() - startedAt).toBeLessThan(15)
+  }
 })
 
 test('records nobody waits for go at once when enough of them are in hand', async () => {

@@ -3,6 +3,7 @@ import { UnavailableError } from '@busbar/store'
 import type { Logger } from 'pino'
 import { type Headers, maxRecordBytes, type OutgoingRecord } from '../ports/event-log.js'
 import type { Topics } from '../topics.js'
+import { Company } from './company.js'
 import type { BackboneMetrics } from './metrics.js'
 import { partitionOf } from './partitioner.js'
 
@@ -26,7 +27,7 @@ export interface AppendQueueOptions {
 }
 
 export interface AppendLimits {
-  /** How long a record without anyone waiting for it waits for company. */
+  /** How long a record that nobody decides on waits for company, where some is to be expected. */
   lingerMs: number
   /** With so many in hand there is company enough, and waiting would save nothing more. */
   fullRequestRecords: number
@@ -77,6 +78,7 @@ export class AppendQueue {
   readonly #limits: AppendLimits
   readonly #stopping = new AbortController()
   readonly #topics: Set<string>
+  readonly #company: Company
   #pending: Entry[] = []
   #state: State = { kind: 'idle' }
   #work: Promise<void> = Promise.resolve()
@@ -84,6 +86,7 @@ export class AppendQueue {
   constructor(options: AppendQueueOptions) {
     this.#options = options
     this.#limits = { ...appendLimits, ...options.limits }
+    this.#company = new Company(this.#limits.lingerMs)
     this.#topics = new Set(options.topics.all)
     options.metrics.logAvailable.set(1)
   }
@@ -100,8 +103,10 @@ export class AppendQueue {
       const placed = this.#place(record)
       if (this.#state.kind === 'closed') throw new UnavailableError('the log is closed')
       if (this.#state.kind === 'away') throw new UnavailableError('the log is away', { cause: this.#state.cause })
-      this.#pending.push({ record: placed, lingers: linger, addedAt: performance.now(), resolve, reject })
-      this.#gather(linger && this.#pending.length < this.#limits.fullRequestRecords)
+      const addedAt = performance.now()
+      const lingers = linger && this.#company.isExpected(record.key, addedAt)
+      this.#pending.push({ record: placed, lingers, addedAt, resolve, reject })
+      this.#gather(lingers && this.#pending.length < this.#limits.fullRequestRecords)
     })
   }
 
