@@ -75,6 +75,18 @@ describe.each(sides)('the outbox, $name', (side) => {
     expect(events[7]?.headers).toEqual({ id: 'id\x007' })
   })
 
+  test('a flush ends when the log holds what was committed, however often it refuses before', async () => {
+    let refusals = 2
+    const { outbox, sent } = outboxOn(() => refusals-- > 0)
+    await commit(row('stations:1', 'a'))
+    await commit(row('stations:2', 'b', 'CP2'))
+
+    await Promise.all([outbox.flush(['stations:1']), outbox.flush(['stations:2'])])
+
+    expect(sent().sort()).toEqual(['a', 'b'])
+    expect(await rest()).toEqual([])
+  })
+
   test('sources that were not asked for stay', async () => {
     await commit(row('stations:1', 'a'), row('stations:2', 'b'))
     harness.backbone.outbox.flush(['stations:2'])

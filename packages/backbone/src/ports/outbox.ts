@@ -23,8 +23,11 @@ export interface Outbox {
    * @throws Error for a record the log would refuse
    */
   insert(rows: readonly OutboxRow[]): Sql[]
-  /** Sends what these sources have, leftovers of an earlier owner first. In the background, until it succeeded. */
-  flush(sources: readonly string[]): void
+  /**
+   * Sends what these sources have, leftovers of an earlier owner first. In the background, until it succeeded.
+   * @returns when the log holds what they had; never, if the process stops before
+   */
+  flush(sources: readonly string[]): Promise<void>
   /** Sends the rows of source `api`, one process at a time (advisory lock); a poll each second finds what others left. */
   startApiSender(): { poke(): void; stop(): Promise<void> }
 }

@@ -46,7 +46,8 @@ export function createOutbox(options: OutboxOptions): Outbox & { close(): Promis
   const { database, topics, log, metrics } = options
   const names = new Set(topics.all)
   const stopping = new AbortController()
-  let waiting = new Set<string>()
+  /** Sources with something to send, and who waits for it to be sent. */
+  let waiting = new Map<string, (() => void)[]>()
   let pump: Promise<void> | null = null
 
   /** Sends until nothing is waiting; a round that failed is repeated with all it was about. */
@@ -54,18 +55,23 @@ export function createOutbox(options: OutboxOptions): Outbox & { close(): Promis
     let failures = 0
     while (waiting.size > 0 && !stopping.signal.aborted) {
       const sources = waiting
-      waiting = new Set()
+      waiting = new Map()
       try {
-        await sendAll([...sources], database, options)
+        await sendAll([...sources.keys()], database, options)
         failures = 0
+        for (const waiters of sources.values()) for (const sent of waiters) sent()
       } catch (cause) {
         metrics.outboxRetries.inc()
         log.warn({ err: cause }, 'the outbox is not sent yet')
-        for (const source of sources) waiting.add(source)
+        for (const [source, waiters] of sources) waitFor(source, ...waiters)
         await pause(Math.min(maxBackoffMs, 200 * 2 ** Math.min(failures++, 10)))
       }
     }
     pump = null
+  }
+
+  function waitFor(source: string, ...waiters: (() => void)[]): void {
+    waiting.set(source, [...(waiting.get(source) ?? []), ...waiters])
   }
 
   const pause = (ms: number) => sleep(ms, undefined, { signal: stopping.signal }).catch(() => {})
@@ -84,9 +90,11 @@ export function createOutbox(options: OutboxOptions): Outbox & { close(): Promis
         ),
       ]
     },
-    flush(sources) {
-      for (const source of sources) waiting.add(source)
-      pump ??= run()
+    async flush(sources) {
+      const sent = sources.map((source) => new Promise<void>((resolve) => waitFor(source, resolve)))
+      // Not before this turn ends: who asks for the same is served by the same round.
+      pump ??= Promise.resolve().then(run)
+      await Promise.all(sent)
     },
     startApiSender: () => startApiSender(options),
     close: async () => {

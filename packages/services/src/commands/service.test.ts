@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { createTestDatabase, type TestDatabase, UnavailableError } from '@busbar/store'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { later, now, vault } from './testing.js'
 import { type CommandsWorld, commandsWorld } from './testing-world.js'
 
@@ -299,6 +299,42 @@ test('a transfer that succeeded before its command was answered leaves it comple
   await world.apply([world.transfer(id, 'failed')])
 
   expect(await world.command(id)).toMatchObject({ status: 'accepted', follow_up: 'complete' })
+})
+
+test('who keeps the books hears of a call before the station does; a call without books waits for nobody', async () => {
+  let sent = () => {}
+  world.flush = () => new Promise((resolve) => (sent = resolve))
+  const reserve = { connectorId: 1, expiryDate: '2026-03-01T12:00:00Z', idTag: 'A', reservationId: 7 }
+  const booked = await world.send({ protocol: 'ocpp1.6', action: 'ReserveNow', payload: reserve })
+  const bookless = await world.send()
+
+  await world.apply(bookless.records)
+  expect(world.dispatched).toHaveLength(1)
+  const applied = world.apply(booked.records)
+  await vi.waitFor(async () => expect(await world.command(booked.id)).toMatchObject({ status: 'dispatched' }))
+  expect(world.dispatched).toHaveLength(1)
+  sent()
+  await applied
+  expect(world.dispatched).toMatchObject([{ commandId: bookless.id }, { commandId: booked.id }])
+})
+
+test('a call of which nobody can be told expires unsent', async () => {
+  world.flush = () => new Promise(() => {})
+  const reserve = { connectorId: 1, expiryDate: '2026-03-01T12:00:00Z', idTag: 'A', reservationId: 7 }
+  const { records } = await world.send({
+    protocol: 'ocpp1.6',
+    action: 'ReserveNow',
+    payload: reserve,
+    expiresAt: later(0.1),
+  })
+  let reads = 0
+  // Time passes while the log is away.
+  world.setClock(() => (reads++ < 2 ? now : later(1)))
+
+  await world.apply(records)
+
+  expect(world.dispatched).toEqual([])
+  expect(world.takeAppended().map(({ value }) => JSON.parse(String(value)))).toMatchObject([{ outcome: 'expired' }])
 })
 
 test('what a dead gateway held is unknown; what the station was sent since it came back is not', async () => {

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { OcppError } from '@busbar/ocpp'
 import { Counter, type Registry } from 'prom-client'
+import { outboxSource } from '../pipeline/outgoing.js'
 import type { CommittedBatch, Decision, DecisionContext, InboundRecord, Ports, Service } from '../pipeline/service.js'
 import { dispatchAll } from './dispatch.js'
 import { loadState } from './load.js'
@@ -55,9 +57,29 @@ export function createCommandsService(
     save: (state) => state.save(),
     after: async (batch, ports) => {
       countVerdicts(batch, verdicts)
+      await newsSent(batch, ports)
       await dispatchAll(batch.dispatches, ports)
     },
   }
+}
+
+/**
+ * Who keeps the books hears of a CALL before the station does: what the station says because of it comes over another way,
+ * and 1.6 has messages that only their place behind the CALL binds to it. While the log is away nothing is handed out until
+ * it has expired.
+ */
+async function newsSent({ decided, dispatches }: CommittedBatch, { backbone, clock }: Ports): Promise<void> {
+  const partitions = decided
+    .filter(({ decision: { dispatches = [], records = [] } }) => dispatches.length > 0 && records.length > 0)
+    .map(({ record }) => record.record.partition)
+  const sources = [...new Set(partitions)].map((partition) => outboxSource('commands', partition))
+  if (sources.length === 0) return
+  const expiries = dispatches.map(({ command }) => new Date(command.expiresAt).getTime())
+  const waited = new AbortController()
+  const patienceMs = Math.max(...expiries) - (clock?.() ?? new Date()).getTime()
+  const expired = sleep(Math.max(0, patienceMs), undefined, { signal: waited.signal }).catch(() => {})
+  await Promise.race([backbone.outbox.flush(sources), expired])
+  waited.abort()
 }
 
 function countVerdicts({ decided }: CommittedBatch, counter: Counter<'status'>): void {

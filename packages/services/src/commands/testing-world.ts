@@ -33,6 +33,8 @@ export function commandsWorld(database: Database) {
     /** What station channels took, or would not take. */
     dispatched: [] as Omit<CommandMessage, 'epoch'>[],
     dispatch: (): Dispatched => connected,
+    /** When the log holds what a commit left for it. */
+    flush: async (): Promise<void> => {},
     /** Records that left with a commit. */
     sent: [] as OutboxRow[],
     decisions: [] as Decision[],
@@ -107,6 +109,7 @@ export function commandsWorld(database: Database) {
     world.sent.push(...rows)
     return []
   }
+  ports.backbone.outbox.flush = () => world.flush()
   ports.backbone.ownership = {
     dispatch: async (_stationId: string, command: Omit<CommandMessage, 'epoch'>) => {
       const taken = world.dispatch()
