@@ -2,6 +2,7 @@ import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { RouteOptions } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { access, isPublic } from './access.js'
 import type { Api } from './app.js'
 import { Problem, problemType } from './problems.js'
@@ -50,7 +51,10 @@ function problemResponse(status: number) {
 
 const zodToJsonConfig: ZodToJsonConfig = {
   // Every integer would carry the bounds of JavaScript.
-  override: ({ jsonSchema }) => {
+  override: ({ jsonSchema, zodSchema }) => {
+    // Lost where a text is read into a Date or number, although they are what a caller writes.
+    const examples = z.globalRegistry.get(zodSchema)?.examples
+    if (Array.isArray(examples)) jsonSchema.examples = examples
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
     if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
   },

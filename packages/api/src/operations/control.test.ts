@@ -55,7 +55,13 @@ test('a station that ChangeAvailability harms is spared', async () => {
 
 test('the documentation shows an example of each', async () => {
   const document = (await api.app.inject({ url: '/docs/json' })).json()
-  const { requestBody } = document.paths['/v1/stations/{id}/reset'].post
+  const exampleOf = (path: string) => document.paths[path].post.requestBody.content['application/json'].example
+  const typed = Object.keys(document.paths).filter(
+    (path) =>
+      path.startsWith('/v1/stations/{id}/') && path !== '/v1/stations/{id}/commands' && document.paths[path].post,
+  )
 
-  expect(requestBody.content['application/json'].example).toEqual({ type: 'soft' })
+  expect(typed).toContain('/v1/stations/{id}/charging-profiles')
+  expect(typed.filter((path) => exampleOf(path) === undefined)).toEqual([])
+  expect(exampleOf('/v1/stations/{id}/reset')).toEqual({ type: 'soft' })
 })
