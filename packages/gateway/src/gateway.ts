@@ -26,6 +26,7 @@ import { ProfileLocks } from './upgrade/profile-locks.js'
 import { StationDirectory } from './upgrade/station-directory.js'
 import { Throttle } from './upgrade/throttle.js'
 import { readTransport } from './upgrade/transport.js'
+import { Turns } from './upgrade/turns.js'
 import { type Admitted, admit, comeBackLater, type Refusal, type UpgradePorts } from './upgrade/upgrade.js'
 import { WallClock } from './wall-clock.js'
 
@@ -85,13 +86,15 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     { gatewayId: id, ownership: backbone.ownership, channels: backbone.channels, logger },
     connections,
   )
+  const throttle = new Throttle(config.failuresPerMinute)
   const upgradePorts: UpgradePorts = {
     config,
     directory: new StationDirectory(database, config.credentialsWithinMs),
     vault,
     trust,
     locks: new ProfileLocks(),
-    throttle: new Throttle(config.failuresPerMinute),
+    throttle,
+    turns: new Turns((address) => throttle.isSuspect(address, performance.now())),
     bucket: new TokenBucket(config.upgradesPerSecond, config.upgradeBurst, performance.now()),
     isLogAvailable: () => backbone.log.available,
     now: () => performance.now(),

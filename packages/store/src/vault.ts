@@ -1,11 +1,22 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
-import { deriveScrypt, type Standing } from './derivations.js'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  type ScryptOptions,
+  scrypt,
+  timingSafeEqual,
+} from 'node:crypto'
 
 const sealedPrefix = 'sealed:v1:'
 const hmacPrefix = 'hmac:v1:'
 const scryptPrefix = 'scrypt:'
 const nonceBytes = 12
 const tagBytes = 16
+
+/** Calls the work at once or later, and gives what came of it. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>
 
 /**
  * Seals secrets and hashes passwords of stations. All keys come from one master secret that is kept outside the
@@ -72,9 +83,9 @@ export class Vault {
    * Compares in constant time. A 1.6 AuthorizationKey is configured in hex and sent as bytes by some stations and as
    * hex by others, so both count as the same password (OCPP-J 1.6 §6.2).
    * @param hash of either kind; an unknown kind verifies nothing
-   * @throws UnavailableError when too many suspects wait for the like
+   * @param inTurn calls the dear part of the work, that of foreign passwords, when it may be done; what it throws is thrown
    */
-  async verifyPassword(password: Buffer, hash: string, standing: Standing = 'clean'): Promise<boolean> {
+  async verifyPassword(password: Buffer, hash: string, inTurn: InTurn = (work) => work()): Promise<boolean> {
     if (hash.startsWith(hmacPrefix)) {
       return equal(this.#hmac(password), Buffer.from(hash.slice(hmacPrefix.length), 'base64url'))
     }
@@ -87,7 +98,10 @@ export class Vault {
     const expected = Buffer.from(key, 'base64url')
     const options = { N: Number(N), r: Number(r), p: Number(p), maxmem }
     const bytes = Buffer.from(salt, 'base64url')
-    const isRight = equal(await deriveScrypt(keyBytes(password), bytes, expected.length, options, standing), expected)
+    const isRight = equal(
+      await inTurn(() => deriveScrypt(keyBytes(password), bytes, expected.length, options)),
+      expected,
+    )
     if (isRight) this.#remember(hash, print)
     return isRight
   }
@@ -119,6 +133,12 @@ export class Vault {
   #hmac(password: Buffer): Buffer {
     return createHmac('sha256', this.#hashKey).update(keyBytes(password)).digest()
   }
+}
+
+function deriveScrypt(password: Buffer, salt: Buffer, length: number, options: ScryptOptions): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, length, options, (error, key) => (error ? reject(error) : resolve(key)))
+  })
 }
 
 const derive = (secret: string, purpose: string) => Buffer.from(hkdfSync('sha256', secret, '', purpose, 32))

@@ -102,14 +102,13 @@ async function findPassword(
   id: string,
   station: StationRecord,
   { headers, address }: UpgradeRequest,
-  { vault, throttle, now }: UpgradePorts,
+  { vault, turns }: UpgradePorts,
 ): Promise<string | null> {
   const credentials = parseBasic(headers.authorization)
   if (!credentials) return null
   if (!equal(credentials.username, id) && !equal(credentials.username, station.id)) return null
-  const standing = throttle.isSuspect(address, now()) ? 'suspect' : 'clean'
   for (const { slot, hash } of station.secrets) {
-    if (await vault.verifyPassword(credentials.password, hash, standing)) return slot
+    if (await vault.verifyPassword(credentials.password, hash, (work) => turns.take(address, work))) return slot
   }
   return null
 }

@@ -12,6 +12,7 @@ import type { StationDirectory, StationRecord } from './station-directory.js'
 import { chooseProtocol } from './subprotocol.js'
 import type { Throttle } from './throttle.js'
 import type { Transport } from './transport.js'
+import type { Turns } from './turns.js'
 
 /** What an upgrade asks for. */
 export interface UpgradeRequest extends Pick<Transport, 'address' | 'isSecure' | 'certificate'> {
@@ -54,6 +55,7 @@ export interface UpgradePorts {
   trust: Trust
   locks: ProfileLocks
   throttle: Throttle
+  turns: Turns
   bucket: TokenBucket
   isLogAvailable: () => boolean
   /** Milliseconds, monotonic. */
