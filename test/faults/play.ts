@@ -1,5 +1,6 @@
-import { allServices, hasServices, type System, startDistributed, startEmbedded } from '../support/system.js'
-import { Rig, rigEnvironment, token } from './rig.js'
+import { makeDoors } from '../support/doors.js'
+import { allServices, hasServices, startDistributed, startEmbedded } from '../support/system.js'
+import { Rig, rigEnvironment, type TestBed, token } from './rig.js'
 import type { Outcome, Row } from './row.js'
 
 export interface Played extends Outcome {
@@ -8,16 +9,26 @@ export interface Played extends Outcome {
 }
 
 /** Two gateways and two workers where the environment names the services they need, else everything in one process. */
-export async function startRig(): Promise<System> {
+export async function startRig(): Promise<TestBed> {
+  const doors = await makeDoors()
+  const environment = { ...rigEnvironment, ...doors.env }
   const system = hasServices()
-    ? await startDistributed({ gateways: 2, workers: [allServices, allServices] }, rigEnvironment)
-    : await startEmbedded(rigEnvironment)
+    ? await startDistributed({ gateways: 2, workers: [allServices, allServices] }, environment)
+    : await startEmbedded(environment)
   await system.api.registerToken(token)
-  return system
+  await system.api.expect('POST', '/trust-anchors', { name: 'Stations', certificate: doors.stationRoot.certificate })
+  return {
+    system,
+    doors,
+    async stop() {
+      await system.stop()
+      await doors.remove()
+    },
+  }
 }
 
-export async function play(row: Row, size: keyof Row['sizes'], system: System, seed: number, minutes: number) {
+export async function play(row: Row, size: keyof Row['sizes'], bed: TestBed, seed: number, minutes: number) {
   const startedAt = performance.now()
-  const outcome = await row.run(new Rig(system, seed, minutes), row.sizes[size])
+  const outcome = await row.run(new Rig(bed, seed, minutes), row.sizes[size])
   return { ...outcome, row, seconds: (performance.now() - startedAt) / 1_000 } satisfies Played
 }

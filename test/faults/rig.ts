@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Answer, StationSocket, type StationSocketOptions } from '@busbar/simulator'
+import type { Doors } from '../support/doors.js'
 import { untilDrained } from '../support/log-ends.js'
 import type { System } from '../support/system.js'
 import { Random } from './random.js'
@@ -11,16 +12,25 @@ const proxy = '127.0.0.1'
 /** Of the system: tests come as many addresses, through a proxy that it trusts. */
 export const rigEnvironment = { BUSBAR_TRUSTED_PROXIES: proxy }
 
+/** A running system, its TLS ports included. */
+export interface TestBed {
+  system: System
+  doors: Doors
+  stop(): Promise<void>
+}
+
 /** What a row works with. */
 export class Rig {
   readonly system: System
+  readonly doors: Doors
   readonly random: Random
   readonly #endsAt: number
   readonly #halfTime: number
   readonly #booted = new Set<string>()
 
-  constructor(system: System, seed: number, minutes: number) {
+  constructor({ system, doors }: Omit<TestBed, 'stop'>, seed: number, minutes: number) {
     this.system = system
+    this.doors = doors
     this.random = new Random(seed)
     this.#endsAt = Date.now() + minutes * 60_000
     this.#halfTime = Date.now() + minutes * 30_000

@@ -32,13 +32,13 @@ const lines: string[] = []
 let missed = 0
 for (const row of asked) {
   // A system of its own: what one row leaves behind slows no other.
-  const system = await startRig()
+  const bed = await startRig()
   try {
-    report(await play(row, given.size, system, seed, minutes))
+    report(await play(row, given.size, bed, seed, minutes))
   } catch (cause) {
     fail(row, cause)
   } finally {
-    await system.stop()
+    await bed.stop()
   }
 }
 console.log(`${version}: ${asked.length - missed} of ${asked.length} rows reach their figures`)

@@ -1,8 +1,8 @@
 import type { ConnectionOptions } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Door, Refused, StrictStation } from '../conformance/strict-station.js'
-import { type Doors, makeDoors } from '../conformance/v16/doors.js'
 import { certificateRequest, fingerprintOf } from '../support/certificates.js'
+import { type Doors, makeDoors } from '../support/doors.js'
 import { type System, startEmbedded, until } from '../support/system.js'
 
 // A station from its first password to its second certificate, through the running system and nothing but the typed API.
@@ -16,9 +16,12 @@ let system: System
 let doors: Doors
 beforeAll(async () => {
   doors = await makeDoors()
-  system = await startEmbedded(doors.env)
+  system = await startEmbedded({ ...doors.env, BUSBAR_GATEWAY_TRUST_POLL_SECONDS: '1' })
 })
-afterAll(() => system?.stop())
+afterAll(async () => {
+  await system?.stop()
+  await doors?.remove()
+})
 
 const path = `/stations/${id}`
 const wish = (name: string, body: object) => system.api.request('POST', `${path}/${name}`, body)
@@ -29,9 +32,11 @@ const statuses = async () => (await own()).map(({ status }) => status)
 
 /** The upgrade profile 1 and 2 come with, or what a certificate proves. */
 function door(proof: { password: string } | { tls: ConnectionOptions }): Door {
-  const url = 'tls' in proof ? doors.secureUrl : (system.urls[0] ?? '')
+  const url = ('tls' in proof ? system.secureUrls : system.urls)[0] ?? ''
   const shared = { url, id, protocol: 'ocpp1.6' as const }
-  return 'tls' in proof ? { ...shared, tls: { ca: doors.serverRoot, ...proof.tls } } : { ...shared, ...proof }
+  return 'tls' in proof
+    ? { ...shared, tls: { ca: doors.serverRoot.certificate, ...proof.tls } }
+    : { ...shared, ...proof }
 }
 
 async function comesIn(at: Door): Promise<StrictStation> {

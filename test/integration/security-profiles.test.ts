@@ -1,84 +1,35 @@
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
-import { connect as connectTls } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ClientOptions, WebSocket } from 'ws'
-import { fingerprintOf, type Identity, TestAuthority } from '../support/certificates.js'
-import { freePort, type System, startEmbedded, until } from '../support/system.js'
+import { fingerprintOf } from '../support/certificates.js'
+import { type Caller, type Doors, knock, letIn, makeDoors, operatorName, statusOf } from '../support/doors.js'
+import { type System, startEmbedded, until } from '../support/system.js'
+import { handshake } from '../support/tls-probes.js'
 
 const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
-const draft = { commonName: 'localhost', hosts: ['127.0.0.1'], usage: 'server' } as const
 let system: System
-let folder: string
-let tlsPort: number
-let servers: TestAuthority
-let stations: TestAuthority
-const open: WebSocket[] = []
+let doors: Doors
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'busbar-tls-'))
-  ;[servers, stations, tlsPort] = await Promise.all([
-    TestAuthority.create('Servers'),
-    TestAuthority.create('Stations'),
-    freePort(),
-  ])
-  await writeServer(await servers.issue({ ...draft, keyType: 'rsa' }))
-  system = await startEmbedded({
-    BUSBAR_GATEWAY_TLS_PORT: String(tlsPort),
-    BUSBAR_GATEWAY_TLS_CERTIFICATES: path.join(folder, 'server.pem'),
-    BUSBAR_GATEWAY_TLS_KEYS: path.join(folder, 'server.key'),
-    BUSBAR_GATEWAY_TRUST_POLL_SECONDS: '1',
-    BUSBAR_OPERATOR_NAME: 'Operator',
-  })
-  await system.api.expect('POST', '/trust-anchors', { name: 'Stations', certificate: stations.certificate })
+  doors = await makeDoors()
+  system = await startEmbedded({ ...doors.env, BUSBAR_GATEWAY_TRUST_POLL_SECONDS: '1' })
+  await system.api.expect('POST', '/trust-anchors', { name: 'Stations', certificate: doors.stationRoot.certificate })
 })
 afterAll(async () => {
-  for (const socket of open) socket.terminate()
-  await system.stop()
-  await rm(folder, { recursive: true })
+  await system?.stop()
+  await doors?.remove()
 })
 
-async function writeServer({ chain, key }: Identity): Promise<void> {
-  await Promise.all([
-    writeFile(path.join(folder, 'server.pem'), chain),
-    writeFile(path.join(folder, 'server.key'), key),
-  ])
-}
-
-/** @returns the open socket, or the status of the refusal */
-async function connect(
-  id: string,
-  how: { tls?: boolean; password?: string; identity?: Identity },
-): Promise<WebSocket | number> {
-  const url = how.tls || how.identity ? `wss://127.0.0.1:${tlsPort}/ocpp` : (system.urls[0] ?? '')
-  const options: ClientOptions = {
-    ca: servers.certificate,
-    ...(how.password && { auth: `${id}:${how.password}` }),
-    ...(how.identity && { cert: how.identity.chain, key: how.identity.key }),
-  }
-  const socket = new WebSocket(`${url}/${id}`, ['ocpp1.6'], options)
-  open.push(socket)
-  return await new Promise((resolve, reject) => {
-    socket.once('open', () => resolve(socket))
-    socket.once('unexpected-response', (_, { statusCode = 0 }) => resolve(statusCode))
-    socket.once('error', reject)
-  })
-}
-
-const statusOf = async (attempt: Promise<WebSocket | number>) => {
-  const result = await attempt
-  return typeof result === 'number' ? result : 101
-}
+const plainly = (caller: Caller) => knock(system.urls[0] ?? '', doors, caller)
+const overTls = (caller: Caller) => knock(system.secureUrls[0] ?? '', doors, caller)
+const issue = (commonName: string) => doors.stationRoot.issue({ commonName, organization: operatorName })
 
 test('TC_083: a station climbs from profile 1 to 3, and is let in below no more', async () => {
   const id = 'CLIMBER'
   await system.api.registerStation(id, password, { serialNumber: 'SN-1' })
-  const identity = await stations.issue({ commonName: 'SN-1', organization: 'Operator' })
-  const basic = () => statusOf(connect(id, { password }))
-  const basicOverTls = () => statusOf(connect(id, { password, tls: true }))
-  const certificate = () => statusOf(connect(id, { identity }))
+  const identity = await issue('SN-1')
+  const basic = () => statusOf(plainly({ id, password }))
+  const basicOverTls = () => statusOf(overTls({ id, password }))
+  const certificate = () => statusOf(overTls({ id, identity }))
   const provenProfile = async () => (await system.api.get<{ provenProfile: number }>(`/stations/${id}`)).provenProfile
 
   expect([await basic(), await basicOverTls(), await basic(), await basicOverTls()]).toEqual([101, 101, 403, 101])
@@ -94,23 +45,22 @@ test('TC_083: a station climbs from profile 1 to 3, and is let in below no more'
 test('a restart forgets nothing: the lower profile stays refused', async () => {
   const id = 'PINNED'
   await system.api.registerStation(id, password)
-  expect(await statusOf(connect(id, { password, tls: true }))).toBe(101)
+  expect(await statusOf(overTls({ id, password }))).toBe(101)
   await until('profile 2 in the books', async () => {
     return (await system.api.get<{ provenProfile: number }>(`/stations/${id}`)).provenProfile === 2
   })
   await system.gateways[0]?.stop()
   await system.restartGateway(0)
 
-  expect(await statusOf(connect(id, { password }))).toBe(403)
-  expect(await statusOf(connect(id, { password, tls: true }))).toBe(101)
+  expect(await statusOf(plainly({ id, password }))).toBe(403)
+  expect(await statusOf(overTls({ id, password }))).toBe(101)
 })
 
 test('T6: revoked over the API, a certificate closes its socket within 60 s and shows up among the refused', async () => {
   const id = 'REVOKED'
   await system.api.expect('POST', '/stations', { id, securityProfile: 3 })
-  const identity = await stations.issue({ commonName: id, organization: 'Operator' })
-  const station = await connect(id, { identity })
-  if (typeof station === 'number') throw new Error(`refused with ${station}`)
+  const identity = await issue(id)
+  const station = await letIn(overTls({ id, identity }))
   const closed = once(station, 'close')
 
   const startedAt = performance.now()
@@ -119,24 +69,21 @@ test('T6: revoked over the API, a certificate closes its socket within 60 s and 
   console.log(`T6: revoked and closed after ${Math.round(performance.now() - startedAt)} ms`)
   expect(performance.now() - startedAt).toBeLessThan(60_000)
 
-  expect(await statusOf(connect(id, { identity }))).toBe(403)
+  expect(await statusOf(overTls({ id, identity }))).toBe(403)
   const { items } = await system.api.get<{ items: { stationId: string; reason: string }[] }>('/refused-attempts')
   expect(items[0]).toMatchObject({ stationId: id, reason: 'certificate-revoked', count: 1, address: '127.0.0.1' })
 })
 
 test('SIGHUP takes a new server certificate into use and closes no socket', async () => {
   await system.api.registerStation('STAYS', password)
-  const station = await connect('STAYS', { password, tls: true })
-  if (typeof station === 'number') throw new Error(`refused with ${station}`)
-  const renewed = await servers.issue(draft)
-  await writeServer(renewed)
+  const station = await letIn(overTls({ id: 'STAYS', password }))
+  const renewed = await doors.renew('ec')
   system.gateways[0]?.signal('SIGHUP')
 
   await until(
     'the new certificate',
     async () => {
-      const socket = connectTls({ host: '127.0.0.1', port: tlsPort, ca: servers.certificate })
-      await once(socket, 'secureConnect')
+      const socket = await handshake(Number(new URL(system.secureUrls[0] ?? '').port), doors.serverRoot.certificate)
       const shown = socket.getPeerX509Certificate()?.toString() ?? ''
       socket.destroy()
       return fingerprintOf(shown) === renewed.fingerprint

@@ -37,6 +37,8 @@ export class BusbarProcess {
   readonly port: number
   /** Where its health and metrics are. */
   readonly healthPort: number
+  /** null where it takes nobody over TLS. */
+  readonly tlsPort: number | null
   readonly child: ChildProcess
   readonly exited: Promise<number | null>
 
@@ -51,6 +53,7 @@ export class BusbarProcess {
     this.name = name
     this.port = port
     this.healthPort = Number(env.BUSBAR_HEALTH_PORT ?? env.BUSBAR_API_PORT)
+    this.tlsPort = env.BUSBAR_GATEWAY_TLS_PORT === undefined ? null : Number(env.BUSBAR_GATEWAY_TLS_PORT)
     this.child = spawn(process.execPath, [...nodeArgs, binary, ...args], {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -87,6 +90,8 @@ export interface System {
   apiProcess: BusbarProcess
   /** Up to the station id, one a gateway. */
   urls: string[]
+  /** The same over TLS; empty where no server certificates are named. */
+  secureUrls: string[]
   database: pg.Pool
   topicPrefix: string
   masterSecret: string
@@ -98,6 +103,13 @@ export interface System {
   logs(): Promise<string>
   stop(): Promise<void>
 }
+
+/** For each gateway that takes stations over TLS: a port of its own. */
+async function tlsPortOf(env: Record<string, string>): Promise<Record<string, string>> {
+  return env.BUSBAR_GATEWAY_TLS_CERTIFICATES ? { BUSBAR_GATEWAY_TLS_PORT: String(await freePort()) } : {}
+}
+
+const secureUrlOf = ({ tlsPort }: BusbarProcess) => (tlsPort === null ? [] : [`wss://127.0.0.1:${tlsPort}/ocpp`])
 
 export async function freePort(): Promise<number> {
   const server = createServer()
@@ -156,6 +168,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     BUSBAR_EMBEDDED_POSTGRES_PORT: String(postgresPort),
     BUSBAR_PARTITIONS: '4',
     BUSBAR_SECRET: masterSecret,
+    ...(await tlsPortOf(env)),
     ...env,
   }
   const open = async () => {
@@ -188,6 +201,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     apiProcess: up,
     api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
     urls: [`ws://127.0.0.1:${gatewayPort}/ocpp`],
+    secureUrls: secureUrlOf(up),
     database,
     topicPrefix: 'busbar',
     masterSecret,
@@ -246,13 +260,17 @@ export async function startDistributed(
   const keyLines = await command('keys', 'create', 'test')
   const key = /^key\s+(\S+)$/m.exec(keyLines)?.[1] ?? ''
 
-  const startGateway = async (index: number, port: number) => {
+  const gatewayPorts = await Promise.all(
+    Array.from({ length: size.gateways }, async () => ({ port: await freePort(), tls: await tlsPortOf(env) })),
+  )
+  const startGateway = async (index: number) => {
+    const { port, tls } = gatewayPorts[index] ?? { port: 0, tls: {} }
     const healthPort = await freePort()
     const logFile = path.join(folder, `gateway-${index}.log`)
     const process = new BusbarProcess(
       `gateway ${index}`,
       ['gateway'],
-      { ...environment, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
+      { ...environment, ...tls, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
       port,
       logFile,
       size.nodeArgs,
@@ -283,9 +301,8 @@ export async function startDistributed(
     apiPort,
     apiLog,
   )
-  const gatewayPorts = await Promise.all(Array.from({ length: size.gateways }, () => freePort()))
   const [gateways, workers] = await Promise.all([
-    Promise.all(gatewayPorts.map((port, index) => startGateway(index, port))),
+    Promise.all(gatewayPorts.map((_, index) => startGateway(index))),
     Promise.all(size.workers.map((_, index) => startWorker(index))),
     ready(apiProcess, apiPort, apiLog),
   ])
@@ -295,12 +312,13 @@ export async function startDistributed(
     workers,
     apiProcess,
     api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
-    urls: gatewayPorts.map((port) => `ws://127.0.0.1:${port}/ocpp`),
+    urls: gateways.map(({ port }) => `ws://127.0.0.1:${port}/ocpp`),
+    secureUrls: gateways.flatMap(secureUrlOf),
     database,
     topicPrefix: name,
     masterSecret,
     async restartGateway(index) {
-      gateways[index] = await startGateway(index, gatewayPorts[index] ?? 0)
+      gateways[index] = await startGateway(index)
     },
     async restartWorker(index) {
       workers[index] = await startWorker(index)

@@ -1,12 +1,17 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
-import { getCiphers } from 'node:tls'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import {
+  chosenCompression,
+  findOldVersions,
+  findSuites,
+  meantSuites,
+  renegotiates,
+  resumes,
+} from '../../../test/support/tls-probes.js'
 import type { GatewayConfig } from './config.js'
 import { stationRecord, type TestGateway, testPassword, testVault, until } from './testing.js'
-import { clientOf, handshake, makeTestPki, outcomeOf, startSecureGateway, type TestPki } from './tls/testing.js'
+import { clientOf, makeTestPki, outcomeOf, startSecureGateway, type TestPki } from './tls/testing.js'
 
 // Rows T1 to T5 and T11 of the threats; T6 has a file of its own. THREAT_SCALE=full runs the sizes they name.
 const isFull = process.env.THREAT_SCALE === 'full'
@@ -172,58 +177,28 @@ test(
 test('T5: versions below TLS 1.2 are refused, and the operator sees it', async () => {
   const { gateway, metric } = await start()
 
-  for (const version of ['TLSv1', 'TLSv1.1'] as const) {
-    const old = { minVersion: version, maxVersion: version, ciphers: 'ALL:@SECLEVEL=0' }
-    expect(await outcomeOf(handshake(pki, gateway.tlsPort, old))).toMatch(/^E/)
-  }
+  expect(await findOldVersions(gateway.tlsPort ?? 0, pki.serverRoot.certificate)).toEqual([])
   expect(gateway.refused()).toMatchObject([{ stationId: '', reason: 'tls-version', count: 2, address: '127.0.0.1' }])
   await until(async () => (await metric('busbar_gateway_failed_handshakes_total', { reason: 'tls-version' })) === 2)
 })
 
 test('T5: of all suites that this machine speaks, those come about that are meant to', async () => {
   const { gateway } = await start()
-  const offered = getCiphers()
-    .map((name) => name.toUpperCase())
-    .filter((name) => !name.startsWith('TLS_'))
 
-  const spoken = new Set<string>()
-  for (const suite of offered) {
-    const options = { ciphers: `${suite}:@SECLEVEL=0`, maxVersion: 'TLSv1.2' } as const
-    const socket = await handshake(pki, gateway.tlsPort, options).catch(() => null)
-    if (socket) spoken.add(socket.getCipher().name)
-    socket?.destroy()
-  }
+  const { offered, spoken } = await findSuites(gateway.tlsPort ?? 0, pki.serverRoot.certificate)
 
-  expect(offered.length).toBeGreaterThan(20)
-  expect([...spoken].toSorted()).toEqual([
-    'AES128-GCM-SHA256',
-    'AES256-GCM-SHA384',
-    'ECDHE-ECDSA-AES128-GCM-SHA256',
-    'ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-RSA-AES128-GCM-SHA256',
-    'ECDHE-RSA-AES256-GCM-SHA384',
-  ])
+  expect(offered).toBeGreaterThan(20)
+  expect(spoken.toSorted()).toEqual(meantSuites.toSorted())
   expect(gateway.refused()).toMatchObject([{ reason: 'tls-suite' }])
 })
 
 test('T5: there is no compression, no renegotiation and no resumption', async () => {
   const { gateway } = await start()
-  const socket = await handshake(pki, gateway.tlsPort, { maxVersion: 'TLSv1.2' })
-  const renegotiated = new Promise<Error | null>((resolve) => {
-    socket.on('error', resolve)
-    socket.renegotiate({}, resolve)
-  })
-  expect(await renegotiated).toBeInstanceOf(Error)
-  const again = await handshake(pki, gateway.tlsPort, { maxVersion: 'TLSv1.2', session: socket.getSession() as Buffer })
-  expect(again.isSessionReused()).toBe(false)
-  for (const each of [socket, again]) each.destroy()
+  const [port, ca] = [gateway.tlsPort ?? 0, pki.serverRoot.certificate]
 
-  const client = ['s_client', '-comp', '-tls1_2', '-connect', `127.0.0.1:${gateway.tlsPort}`]
-  const { stdout } = await promisify((done: (error: Error | null, result: { stdout: string }) => void) => {
-    const child = execFile('openssl', client, (_, text) => done(null, { stdout: text }))
-    child.stdin?.end()
-  })()
-  expect(stdout).toContain('Compression: NONE')
+  expect(await chosenCompression(port)).toBe(0)
+  expect(await renegotiates(port, ca)).toBe(false)
+  expect(await resumes(port, ca)).toBe(false)
 })
 
 test('T5: the highest profile a station proved binds it at once, until the operator chooses one', async () => {

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
 import type { CertificateDraft, TestAuthority } from '../../support/certificates.js'
+import { type Doors, operatorName, serverName } from '../../support/doors.js'
 import type { System } from '../../support/system.js'
 import type { Exchange } from '../strict-station.js'
-import { type Doors, operatorName, serverName } from './doors.js'
 import { type Case, Lab } from './lab.js'
 
 /** Who comes to which door with what. */
@@ -82,7 +82,8 @@ export class Bench {
 
   /** Where TLS stations connect, with what they need to know the server. */
   overTls(): Pick<Identity, 'url'> & { tls: ConnectionOptions } {
-    return { url: this.doors.secureUrl, tls: { ca: this.doors.serverRoot, servername: serverName } }
+    const { certificate: ca } = this.doors.serverRoot
+    return { url: this.system.secureUrls[0] ?? '', tls: { ca, servername: serverName } }
   }
 
   /** @returns what a station with such a certificate connects with */

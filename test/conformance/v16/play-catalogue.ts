@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import { type Doors, makeDoors } from '../../support/doors.js'
 import type { System } from '../../support/system.js'
 import type { Exchange } from '../strict-station.js'
 import { Bench } from './bench.js'
 import { cases } from './cases/index.js'
-import { type Doors, makeDoors } from './doors.js'
 import { type Row, rows } from './rows.js'
 
 declare module 'vitest' {
@@ -47,7 +47,13 @@ export function playCatalogue(setUp: string, start: (env: Record<string, string>
     let doors: Doors
     beforeAll(async () => {
       doors = await makeDoors()
-      system = await start(doors.env)
+      system = await start({
+        ...doors.env,
+        BUSBAR_GATEWAY_TRUST_POLL_SECONDS: '1',
+        BUSBAR_GATEWAY_ALLOW_PROFILE_0: 'true',
+        // So that a half-open link is found within the test's time.
+        BUSBAR_GATEWAY_PING_INTERVAL_SECONDS: '1',
+      })
       bench = await Bench.open(system, doors)
     })
     afterAll(async () => {

@@ -14,6 +14,8 @@ import { wrongCredentials } from './t01-wrong-credentials.js'
 import { credentialFlood } from './t02-credential-flood.js'
 import { duplicateConnections } from './t03-duplicate-connection.js'
 import { idEnumeration } from './t04-id-enumeration.js'
+import { downgrades } from './t05-downgrade.js'
+import { wrongCertificates } from './t06-wrong-certificate.js'
 import { idTricks } from './t11-id-tricks.js'
 import { foreignIds } from './t13-foreign-ids.js'
 
@@ -34,6 +36,8 @@ export const rows: readonly Row[] = [
   credentialFlood,
   duplicateConnections,
   idEnumeration,
+  downgrades,
+  wrongCertificates,
   idTricks,
   foreignIds,
 ]

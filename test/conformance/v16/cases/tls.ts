@@ -3,9 +3,9 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import * as x509 from '@peculiar/x509'
 import { expect } from 'vitest'
 import { certificateRequest, selfSigned, TestAuthority } from '../../../support/certificates.js'
+import { operatorName, serverName } from '../../../support/doors.js'
 import { until } from '../../../support/system.js'
 import { type Identity, newPassword } from '../bench.js'
-import { operatorName, serverName } from '../doors.js'
 import { cold, type Lab } from '../lab.js'
 import * as wishes from '../wishes.js'
 
@@ -21,7 +21,7 @@ const suites = [
 
 /** A handshake with nothing after it. */
 function handshake(lab: Lab, options: ConnectionOptions): Promise<TLSSocket> {
-  const { hostname, port } = new URL(lab.bench.doors.secureUrl)
+  const { hostname, port } = new URL(lab.bench.overTls().url)
   return new Promise((resolve, reject) => {
     const socket = connect({ ...lab.bench.overTls().tls, host: hostname, port: Number(port), ...options })
     socket.on('secureConnect', () => resolve(socket.end()))
@@ -134,7 +134,7 @@ export const tls = {
     const first = await registersAt(lab, 1)
     await lab.connects(first)
     await lab.boots()
-    await lab.asks(wishes.installCertificate('CentralSystemRoot', lab.bench.doors.serverRoot), accepted)
+    await lab.asks(wishes.installCertificate('CentralSystemRoot', lab.bench.doors.serverRoot.certificate), accepted)
     await upgrades(lab, first, { ...first, ...lab.bench.overTls() }, 2)
 
     await lab.bench.hasAuthority()
