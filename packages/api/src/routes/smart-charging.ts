@@ -112,7 +112,7 @@ export function smartChargingRoutes(app: Api, context: RouteContext): void {
         tags,
         summary: 'Read what a connector may take from now on, by our reckoning and by the station',
         description:
-          'The least of the ChargePointMaxProfile and of the TxProfile, or the TxDefaultProfile where there is none. For connector 0: no more than all connectors together. Amperes and watts are converted with 230 V and the phases of the period, 3 where it gives none.',
+          'The least of the ChargePointMaxProfile and of the TxProfile, or the TxDefaultProfile where there is none. For connector 0: no more than all connectors together. Amperes and watts are converted with 230 V and the fewest phases of the periods that hold at once, 3 where they give none.',
         params: stationParams,
         querystring: scheduleQuery,
         response: { 200: CompositeSchedule },

@@ -88,14 +88,13 @@ const request = fc.constantFrom('A' as const, 'W' as const).map((unit) => ({
 }))
 
 type Transaction = { ocppIds: number[]; startedAt: Date } | null
-type Cap = [amount: number, phases: number] | null
+type Cap = { amount: number; unit: string; phases: number } | null
 
-/** What one profile says at one moment, in the unit asked for: found by walking through it. */
+/** What one profile says at one moment: found by walking through it. */
 function said(
   { chargingProfileKind: kind, recurrencyKind, validFrom, validTo, chargingSchedule }: ChargingProfile16,
   now: number,
   begin: number,
-  unit: string,
 ): Cap {
   if (validFrom && Date.parse(validFrom) > now) return null
   if (validTo && Date.parse(validTo) <= now) return null
@@ -108,28 +107,34 @@ function said(
   let current: Cap = null
   for (const { startPeriod, limit, numberPhases = 3 } of chargingSchedule.chargingSchedulePeriod) {
     if (now < start + startPeriod * 1_000) break
-    const volts = 230 * numberPhases
-    const amount = chargingSchedule.chargingRateUnit === unit ? limit : unit === 'W' ? limit * volts : limit / volts
-    current = [amount, numberPhases]
+    current = { amount: limit, unit: chargingSchedule.chargingRateUnit, phases: numberPhases }
   }
   return current
 }
 
-function ofStack(stack: ChargingProfile16[], now: number, begin: number, unit: string): Cap {
+function ofStack(stack: ChargingProfile16[], now: number, begin: number): Cap {
   for (let level = 9; level >= 0; level--) {
     const found = stack.find(({ stackLevel }) => stackLevel === level)
-    const cap = found ? said(found, now, begin, unit) : null
+    const cap = found ? said(found, now, begin) : null
     if (cap) return cap
   }
   return null
 }
 
-function lower(a: Cap, b: Cap): Cap {
-  if (!a || !b) return a ?? b
-  return a[0] <= b[0] ? a : b
+/** What both allow, on a car of as many phases as both allow. @returns [limit, phases] */
+function both(a: Cap, b: Cap, unit: string): [number | null, number | null] {
+  const phases = Math.min(a?.phases ?? 3, b?.phases ?? 3)
+  let amount = Number.POSITIVE_INFINITY
+  for (const cap of [a, b]) {
+    if (!cap) continue
+    const volts = 230 * phases
+    const own = cap.unit === unit ? cap.amount : unit === 'W' ? cap.amount * volts : cap.amount / volts
+    if (own < amount) amount = own
+  }
+  return a || b ? [cut(amount), phases] : [null, null]
 }
 
-function connectorAt(connector: number, all: PlacedProfile[], running: Transaction, now: number, unit: string): Cap {
+function connectorAt(connector: number, all: PlacedProfile[], running: Transaction, now: number, unit: string) {
   const begin = running ? running.startedAt.getTime() : from
   const max: ChargingProfile16[] = []
   const mine: ChargingProfile16[] = []
@@ -143,31 +148,30 @@ function connectorAt(connector: number, all: PlacedProfile[], running: Transacti
     if (each.connectorId === connector && !isOver) defaults.set(stackLevel, each.profile)
     if (each.connectorId === 0 && !defaults.has(stackLevel)) defaults.set(stackLevel, each.profile)
   }
-  const allowed = ofStack(mine, now, begin, unit) ?? ofStack([...defaults.values()], now, begin, unit)
-  return lower(allowed, ofStack(max, now, from, unit))
+  const allowed = ofStack(mine, now, begin) ?? ofStack([...defaults.values()], now, begin)
+  return both(allowed, ofStack(max, now, from), unit)
 }
 
 /** Binary fractions are no decimals: what is a hair below a tenth is that tenth. */
 const cut = (amount: number) => Math.floor(amount * 10 + 1e-7) / 10
 
-function expand(periods: ReturnType<typeof connectorSchedule>): (number | null)[] {
+function expand(periods: ReturnType<typeof connectorSchedule>): [number | null, number | null][] {
   expect(periods[0]?.startPeriod).toBe(0)
   return periods.flatMap(({ startPeriod, limit, numberPhases }, index) => {
     const next = periods[index + 1]
     if (next) expect([next.limit, next.numberPhases]).not.toEqual([limit, numberPhases])
     const seconds = (next?.startPeriod ?? windowSeconds) - startPeriod
     expect(seconds).toBeGreaterThan(0)
-    return Array.from({ length: seconds }, () => limit)
+    return Array.from({ length: seconds }, () => [limit, numberPhases] as [number | null, number | null])
   })
 }
 
 test('a connector schedule is what a walk through every second finds', () => {
   fc.assert(
     fc.property(profiles, transaction, request, (all, running, asked) => {
-      const expected = Array.from({ length: windowSeconds }, (_, second) => {
-        const cap = connectorAt(1, all, running, from + second * 1_000, asked.unit)
-        return cap && cut(cap[0])
-      })
+      const expected = Array.from({ length: windowSeconds }, (_, second) =>
+        connectorAt(1, all, running, from + second * 1_000, asked.unit),
+      )
       expect(expand(connectorSchedule(1, all, running, asked))).toEqual(expected)
     }),
     { numRuns },
@@ -179,22 +183,16 @@ test('a station schedule never exceeds its own limit, nor the sum of its connect
     fc.property(profiles, transaction, request, (all, running, asked) => {
       const connectors = [connectorSchedule(1, all, running, asked), connectorSchedule(2, all, null, asked)]
       const each = connectors.map(expand)
-      const max = all.filter(
-        ({ profile: { chargingProfilePurpose } }) => chargingProfilePurpose === 'ChargePointMaxProfile',
-      )
+      const max = all
+        .map(({ profile }) => profile)
+        .filter(({ chargingProfilePurpose }) => chargingProfilePurpose === 'ChargePointMaxProfile')
       const expected = Array.from({ length: windowSeconds }, (_, second) => {
-        const [first, other] = [each[0]?.[second] ?? null, each[1]?.[second] ?? null]
-        const sum: Cap = first === null || other === null ? null : [first + other, 3]
-        const cap = lower(
-          sum,
-          ofStack(
-            max.map(({ profile }) => profile),
-            from + second * 1_000,
-            from,
-            asked.unit,
-          ),
-        )
-        return cap && cut(cap[0])
+        const [first = null, firstPhases] = each[0]?.[second] ?? []
+        const [other = null, otherPhases] = each[1]?.[second] ?? []
+        const isOpen = first === null || other === null
+        const phases = Math.max(firstPhases ?? 3, otherPhases ?? 3)
+        const sum = isOpen ? null : { amount: first + other, unit: asked.unit, phases }
+        return both(sum, ofStack(max, from + second * 1_000, from), asked.unit)
       })
       expect(expand(stationSchedule(all, connectors, asked))).toEqual(expected)
     }),

@@ -151,6 +151,14 @@ test('a schedule without a start counts from the start of charging', () => {
   expect(schedule([unstarted])).toEqual(['0: 6', '100: 9'])
 })
 
+test('what holds at once holds on the fewest phases that are allowed, in either unit', () => {
+  const profiles = [placed([[0, 16, 1]]), placed([[0, 10, 3]], max)]
+  const inUnit = (unit: 'A' | 'W') => connectorSchedule(1, profiles, noTransaction, { ...hour, unit })
+
+  expect(inUnit('A')).toEqual([{ startPeriod: 0, limit: 10, numberPhases: 1 }])
+  expect(inUnit('W')).toEqual([{ startPeriod: 0, limit: 2_300, numberPhases: 1 }])
+})
+
 test('watts are the total of all phases, amperes are per phase, and results are cut to one decimal', () => {
   const watts = { schedule: { chargingRateUnit: 'W' } } as const
   const in16 = (unit: 'A' | 'W', ...profiles: PlacedProfile[]) =>

@@ -61,7 +61,7 @@ export function connectorSchedule(
   const changes = changesOf([...stacks.max, ...stacks.default, ...stacks.own], request)
   return toPeriods(changes, request, (at) => {
     const allowed = prevailing(stacks.own, at) ?? prevailing(stacks.default, at)
-    return least([allowed, prevailing(stacks.max, at)].map((rate) => convert(rate, request)))
+    return least([allowed, prevailing(stacks.max, at)], request)
   })
 }
 
@@ -80,8 +80,8 @@ export function stationSchedule(
   const starts = connectors.flatMap((periods) => periods.map(({ startPeriod }) => startPeriod))
   return toPeriods([...changesOf(max, request), ...starts], request, (at) => {
     const second = (at - request.from.getTime()) / secondMs
-    const rates = connectors.map((periods) => rateAt(periods, second))
-    return least([sum(rates, request.unit), convert(prevailing(max, at), request)])
+    const rates = connectors.map((periods) => rateAt(periods, second, request.unit))
+    return least([sum(rates, request.unit), prevailing(max, at)], request)
   })
 }
 
@@ -180,15 +180,22 @@ function layerRate({ profile, validFromMs, validToMs, startMs, everyMs, lengthMs
   return period ? { limit: period.limit, unit, phases: period.numberPhases ?? assumedPhases } : null
 }
 
-/** W is the total of all phases, A is per phase (§7.12, errata 3.69). */
-function convert(rate: Rate | null, { unit, voltage = defaultVoltage }: CompositeRequest): Rate | null {
-  if (rate === null || rate.unit === unit) return rate
-  const watts = voltage * rate.phases
-  return { ...rate, unit, limit: unit === 'W' ? rate.limit * watts : rate.limit / watts }
+/**
+ * All of them hold at once, so on the fewest phases that any of them allows; on fewer phases than it names a limit stays
+ * as it is given (errata 3.34).
+ */
+function least(rates: readonly (Rate | null)[], request: CompositeRequest): Rate | null {
+  const holding = rates.filter((rate) => rate !== null)
+  if (holding.length === 0) return null
+  const phases = Math.min(...holding.map((rate) => rate.phases))
+  const limit = Math.min(...holding.map((rate) => convert({ ...rate, phases }, request)))
+  return { limit, unit: request.unit, phases }
 }
 
-function least(rates: readonly (Rate | null)[]): Rate | null {
-  return rates.reduce((low, rate) => (low === null || (rate !== null && rate.limit < low.limit) ? rate : low), null)
+/** W is the total of all phases, A is per phase (§7.12, errata 3.69). */
+function convert({ limit, unit, phases }: Rate, { unit: wanted, voltage = defaultVoltage }: CompositeRequest): number {
+  if (unit === wanted) return limit
+  return wanted === 'W' ? limit * voltage * phases : limit / (voltage * phases)
 }
 
 function sum(rates: readonly (Rate | null)[], unit: RateUnit): Rate | null {
@@ -198,12 +205,10 @@ function sum(rates: readonly (Rate | null)[], unit: RateUnit): Rate | null {
   return { limit, unit, phases: Math.max(...limited.map(({ phases }) => phases)) }
 }
 
-function rateAt(periods: readonly CompositePeriod[], second: number): Rate | null {
-  const { limit, numberPhases } = periods.findLast(({ startPeriod }) => startPeriod <= second) ?? {
-    limit: null,
-    numberPhases: null,
-  }
-  return limit === null ? null : { limit, unit: 'A', phases: numberPhases ?? assumedPhases }
+function rateAt(periods: readonly CompositePeriod[], second: number, unit: RateUnit): Rate | null {
+  const period = periods.findLast(({ startPeriod }) => startPeriod <= second)
+  if (!period || period.limit === null) return null
+  return { limit: period.limit, unit, phases: period.numberPhases ?? assumedPhases }
 }
 
 /** The whole seconds of the request from which on something may be different. */
