@@ -91,10 +91,14 @@ function play(records: InboundRecord[], transactions: ReturnType<typeof transact
   decideAll(state, ...records)
   // As if a later batch had loaded what this one saved.
   const reloaded = again
-    ? new SmartChargingState({ profiles: state.profilesOf('CP-1'), clears: state.clearsOf('CP-1'), transactions })
+    ? new SmartChargingState({
+        profiles: state.profiles.ofStation('CP-1'),
+        clears: state.clears.ofStation('CP-1'),
+        transactions,
+      })
     : state
   decideAll(reloaded, transactionEvent('started', { at: 100 }))
-  return reloaded.profilesOf('CP-1').sort((a, b) => (a.commandId < b.commandId ? -1 : 1))
+  return reloaded.profiles.ofStation('CP-1').sort((a, b) => (a.commandId < b.commandId ? -1 : 1))
 }
 
 test('news in any order, and as often as they like, lead to the same books', () => {

@@ -9,13 +9,13 @@ export const dueJob = 'profile-due'
 
 /** Settles the profiles of a station anew, with all that was loaded and taken, and tells what is different now. */
 export function bringUpToDate(state: SmartChargingState, { now, station, record }: DecisionContext): Decision {
-  const rows = state.profilesOf(station.id)
-  const settlements = settleProfiles(rows, state.clearsOf(station.id), state.transactionsOf(station.id), now)
+  const rows = state.profiles.ofStation(station.id)
+  const settlements = settleProfiles(rows, state.clears.ofStation(station.id), state.transactionsOf(station.id), now)
   const changed = rows.filter((row) => {
     const before = { ...row }
     Object.assign(row, settlements.get(row.commandId))
     const isSame = row.status === before.status && row.transactionId === before.transactionId
-    if (!isSame) state.putProfile(row)
+    if (!isSame) state.profiles.put(row)
     return !isSame
   })
   return {
@@ -29,7 +29,7 @@ export function bringUpToDate(state: SmartChargingState, { now, station, record 
 
 export function profileDue(commandId: string, state: SmartChargingState, context: DecisionContext): Decision {
   const decision = bringUpToDate(state, context)
-  const row = state.findProfile(commandId)
+  const row = state.profiles.find(commandId)
   const job = { service: 'smart-charging', kind: dueJob, key: commandId, stationId: context.station.id } as const
   return {
     ...decision,

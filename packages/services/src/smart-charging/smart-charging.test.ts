@@ -175,7 +175,7 @@ test('a TxProfile that names no transaction belongs to the one on its connector'
 
   decideAll(state, ...set({ purpose: 'TxProfile', connector: 1 }, { asked: 10 }))
 
-  expect(state.findProfile(commandId(10))?.transactionId).toBe(transactionId)
+  expect(state.profiles.find(commandId(10))?.transactionId).toBe(transactionId)
 })
 
 test("T13: a transaction of another station ends nobody else's profile", () => {
@@ -200,13 +200,13 @@ test('TC_059: the profile of a remote start waits for its transaction and goes w
   expect(books(state)).toEqual(['1: pending'])
   expect(decisions.at(-1)?.jobs?.put).toMatchObject([{ kind: dueJob, key: commandId(-10), dueAt: later(3_590) }])
 
-  const started = new SmartChargingState({ profiles: state.profilesOf('CP-1'), transactions: [transaction()] })
+  const started = new SmartChargingState({ profiles: state.profiles.ofStation('CP-1'), transactions: [transaction()] })
   decideAll(started, transactionEvent('started'))
   expect(books(started)).toEqual(['1: active'])
-  expect(started.findProfile(commandId(-10))?.transactionId).toBe(transactionId)
+  expect(started.profiles.find(commandId(-10))?.transactionId).toBe(transactionId)
 
   const ended = new SmartChargingState({
-    profiles: started.profilesOf('CP-1'),
+    profiles: started.profiles.ofStation('CP-1'),
     transactions: [transaction({ endedAt: later(60) })],
   })
   decideAll(ended, transactionEvent('ended', { at: 60 }))
@@ -296,7 +296,7 @@ test('the last answer to GetCompositeSchedule is kept per connector, a refusal t
     ask(2 ** 40, 'rejected', 11, { status: 'Rejected' }),
   )
 
-  expect(state.changes().reported).toMatchObject([
+  expect(state.changedReported()).toMatchObject([
     { connector: 1, response: { connectorId: 1 }, answeredAt: later(10) },
     { connector: 0, response: { status: 'Rejected' }, answeredAt: later(11) },
   ])
@@ -310,5 +310,5 @@ test('what is told again changes nothing and tells nothing', () => {
 
   expect(events(again)).toEqual([])
   expect(books(state)).toEqual(['1: active'])
-  expect(state.findProfile(commandId(0))).toMatchObject({ requestedAt: now, answeredAt: later(1) })
+  expect(state.profiles.find(commandId(0))).toMatchObject({ requestedAt: now, answeredAt: later(1) })
 })

@@ -60,6 +60,7 @@ export interface TransactionFact {
   connector: number | null
   idTag: string | null
   startedAt: Date | null
+  /** When we heard of its end, or of the next one on its connector. */
   endedAt: Date | null
   /** When we heard of it. */
   createdAt: Date
@@ -72,60 +73,58 @@ export interface SmartChargingRows {
   transactions: TransactionFact[]
 }
 
-/** Everything of a station that a record may concern; see README.md on how far back it goes. */
-export class SmartChargingState {
-  readonly #profiles = new Map<string, ProfileRow>()
-  readonly #clears = new Map<string, ClearRow>()
-  readonly #reported = new Map<string, ReportedRow>()
-  readonly #transactions: readonly TransactionFact[]
-  readonly #changedProfiles = new Set<string>()
-  readonly #changedClears = new Set<string>()
-  readonly #changedReported = new Map<string, ReportedRow>()
+/** What stations were asked, as loaded and as changed since. */
+class Asked<Row extends AskedRow> {
+  readonly #byCommand = new Map<string, Row>()
+  readonly #byStation = new Map<string, Map<string, Row>>()
+  readonly #changed = new Set<string>()
 
-  constructor(rows: Partial<SmartChargingRows> = {}) {
-    for (const row of rows.profiles ?? []) this.#profiles.set(row.commandId, row)
-    for (const row of rows.clears ?? []) this.#clears.set(row.commandId, row)
-    for (const row of rows.reported ?? []) this.#reported.set(reportedKey(row), row)
-    this.#transactions = rows.transactions ?? []
+  constructor(rows: readonly Row[] = []) {
+    for (const row of rows) this.#hold(row)
   }
 
-  profilesOf(stationId: string): ProfileRow[] {
-    return [...this.#profiles.values()].filter((row) => row.stationId === stationId)
+  find(commandId: string): Row | null {
+    return this.#byCommand.get(commandId) ?? null
   }
 
-  clearsOf(stationId: string): ClearRow[] {
-    return [...this.#clears.values()].filter((row) => row.stationId === stationId)
+  ofStation(stationId: string): Row[] {
+    return [...(this.#byStation.get(stationId)?.values() ?? [])]
   }
 
-  transactionsOf(stationId: string): TransactionFact[] {
-    return this.#transactions.filter((row) => row.stationId === stationId)
-  }
-
-  findProfile(commandId: string): ProfileRow | null {
-    return this.#profiles.get(commandId) ?? null
-  }
-
-  putProfile(row: ProfileRow): void {
-    this.#profiles.set(row.commandId, row)
-    this.#changedProfiles.add(row.commandId)
-  }
-
-  findClear(commandId: string): ClearRow | null {
-    return this.#clears.get(commandId) ?? null
-  }
-
-  putClear(row: ClearRow): void {
-    this.#clears.set(row.commandId, row)
-    this.#changedClears.add(row.commandId)
+  put(row: Row): void {
+    this.#hold(row)
+    this.#changed.add(row.commandId)
   }
 
   /** Of this batch, for saving. */
-  changes(): Omit<SmartChargingRows, 'transactions'> {
-    return {
-      profiles: [...this.#profiles.values()].filter(({ commandId }) => this.#changedProfiles.has(commandId)),
-      clears: [...this.#clears.values()].filter(({ commandId }) => this.#changedClears.has(commandId)),
-      reported: [...this.#changedReported.values()],
-    }
+  changed(): Row[] {
+    return [...this.#byCommand.values()].filter(({ commandId }) => this.#changed.has(commandId))
+  }
+
+  #hold(row: Row): void {
+    this.#byCommand.set(row.commandId, row)
+    const rows = this.#byStation.get(row.stationId) ?? new Map<string, Row>()
+    this.#byStation.set(row.stationId, rows.set(row.commandId, row))
+  }
+}
+
+/** Everything of a station that a record may concern; see README.md on how far back it goes. */
+export class SmartChargingState {
+  readonly profiles: Asked<ProfileRow>
+  readonly clears: Asked<ClearRow>
+  readonly #transactions = new Map<string, TransactionFact[]>()
+  readonly #reported = new Map<string, ReportedRow>()
+  readonly #changedReported = new Map<string, ReportedRow>()
+
+  constructor({ profiles, clears, transactions = [], reported = [] }: Partial<SmartChargingRows> = {}) {
+    this.profiles = new Asked(profiles)
+    this.clears = new Asked(clears)
+    for (const row of transactions) this.#transactions.set(row.stationId, [...this.transactionsOf(row.stationId), row])
+    for (const row of reported) this.#reported.set(reportedKey(row), row)
+  }
+
+  transactionsOf(stationId: string): readonly TransactionFact[] {
+    return this.#transactions.get(stationId) ?? []
   }
 
   /** An answer that is older than the one we have tells nothing. */
@@ -134,6 +133,11 @@ export class SmartChargingState {
     if (known && !isLater(row, known)) return
     this.#reported.set(reportedKey(row), row)
     this.#changedReported.set(reportedKey(row), row)
+  }
+
+  /** Of this batch, for saving. */
+  changedReported(): ReportedRow[] {
+    return [...this.#changedReported.values()]
   }
 }
 

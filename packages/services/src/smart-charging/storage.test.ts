@@ -30,7 +30,7 @@ afterAll(() => db?.drop())
 beforeEach(async () => {
   await db.database.query({
     text: `TRUNCATE charging_profile, charging_profile_clear, reported_schedule, charging_transaction, transaction_alias,
-             job, dead_letter`,
+             transaction_step, job, dead_letter`,
     values: [],
   })
 })
@@ -63,6 +63,21 @@ async function insertTransaction(change: object = {}): Promise<void> {
   await db.database.prisma.transactionAlias.create({ data: { stationId: 'CP-1', ocppId: '4711', transactionId } })
 }
 
+const insertStop = (heardAt: number) =>
+  db.database.prisma.transactionStep.create({
+    data: {
+      ...{
+        transactionId,
+        stepKey: 'stop',
+        stationId: 'CP-1',
+        connectionId: 'c',
+        sequence: 1n,
+        kind: 'StopTransaction',
+      },
+      ...{ at: later(heardAt), receivedAt: later(heardAt), payload: {} },
+    },
+  })
+
 const endTransaction = (at: number) =>
   db.database.prisma.chargingTransaction.update({
     where: { id: transactionId },
@@ -73,7 +88,7 @@ test('what is stored is read again as it was, in a later batch', async () => {
   await batch(...set({ id: 7, level: 3 }))
   const state = await loadSmartCharging(db.database, [transactionEvent('started', { at: 5 })])
 
-  expect(state.findProfile(commandId(0))).toEqual({
+  expect(state.profiles.find(commandId(0))).toEqual({
     commandId: commandId(0),
     stationId: 'CP-1',
     action: 'SetChargingProfile',
@@ -150,6 +165,47 @@ test('a TxProfile that names its transaction, or only its connector, goes with i
   await endTransaction(60)
   await batch(transactionEvent('ended', { at: 61 }))
   expect(await books()).toEqual(['10 ended', '20 ended', '30 active'])
+})
+
+test.each([
+  ['runs ahead', 7_200],
+  ['is behind', -7_200],
+])('a TxProfile goes with its transaction though the clock of the station %s', async (_, endedAt) => {
+  await insertTransaction()
+  await batch(
+    ...set({ purpose: 'TxProfile', transaction: 4711 }, { asked: 10 }),
+    ...set({ id: 2, purpose: 'TxProfile', level: 1 }, { asked: 20 }),
+  )
+
+  await endTransaction(endedAt)
+  await insertStop(60)
+  await batch(transactionEvent('ended', { at: 61 }))
+
+  expect(await books()).toEqual(['10 ended', '20 ended'])
+  expect(await db.database.prisma.chargingProfile.findMany({ select: { settledAt: true } })).toEqual([
+    { settledAt: later(60) },
+    { settledAt: later(60) },
+  ])
+})
+
+test('a TxProfile goes with a transaction that another took the place of and whose Stop never came', async () => {
+  await insertTransaction()
+  await batch(...set({ purpose: 'TxProfile', transaction: 4711 }, { asked: 10 }))
+  const id = '01910000-0000-7000-8000-000000000002'
+  await db.database.prisma.chargingTransaction.create({
+    data: {
+      ...{ id, stationId: 'CP-1', protocol: 'ocpp1.6', naturalKey: 'next', ocppId: '4712', status: 'active' },
+      ...{ evseNumber: 1, connectorNumber: 1, startedAt: later(90), createdAt: later(91), updatedAt: later(91) },
+    },
+  })
+  await db.database.prisma.chargingTransaction.update({
+    where: { id: transactionId },
+    data: { flags: ['superseded'] },
+  })
+
+  await batch(transactionEvent('started', { at: 92 }))
+
+  expect(await books()).toEqual(['10 ended'])
 })
 
 test("T13: ids of another station's transactions find nothing", async () => {

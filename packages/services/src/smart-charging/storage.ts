@@ -106,6 +106,17 @@ const selectReported = sql(`
   SELECT station_id AS "stationId", connector, command_id AS "commandId", sent, response, answered_at AS "answeredAt"
   FROM reported_schedule WHERE station_id = ANY($1)`)
 
+/**
+ * By our clock, as is all that it is held against: a station's may be off by hours. One that another took the place of on
+ * its connector is over, though its Stop may never come.
+ */
+const heardOfEnd = `CASE WHEN t.ended_at IS NOT NULL OR 'superseded' = ANY(t.flags) THEN coalesce(
+    least(
+      (SELECT min(s.received_at) FROM transaction_step s WHERE s.transaction_id = t.id AND s.kind = 'StopTransaction'),
+      (SELECT min(n.created_at) FROM charging_transaction n WHERE 'superseded' = ANY(t.flags)
+        AND n.station_id = t.station_id AND n.created_at > t.created_at AND n.evse_number = t.evse_number)),
+    t.ended_at) END`
+
 const selectTransactions = sql(`
   WITH wanted AS (
     SELECT a.transaction_id AS id
@@ -114,13 +125,13 @@ const selectTransactions = sql(`
     UNION SELECT id FROM charging_transaction WHERE station_id = ANY($4) AND status = 'active'
     UNION SELECT id FROM charging_transaction WHERE station_id = ANY($4) AND created_at >= $5)
   SELECT t.id, t.station_id AS "stationId", t.evse_number AS connector, t.token_value AS "idTag",
-    t.started_at AS "startedAt", t.ended_at AS "endedAt", t.created_at AS "createdAt",
+    t.started_at AS "startedAt", ${heardOfEnd} AS "endedAt", t.created_at AS "createdAt",
     ARRAY(SELECT a.ocpp_id FROM transaction_alias a WHERE a.transaction_id = t.id) AS "ocppIds"
   FROM wanted JOIN charging_transaction t ON t.id = wanted.id`)
 
 /** One statement per table. */
 export function saveSmartCharging(state: SmartChargingState): Sql[] {
-  const { profiles, clears, reported } = state.changes()
+  const [profiles, clears, reported] = [state.profiles.changed(), state.clears.changed(), state.changedReported()]
   return [
     ...(profiles.length > 0 ? [upsertProfiles(profiles)] : []),
     ...(clears.length > 0 ? [upsertClears(clears)] : []),

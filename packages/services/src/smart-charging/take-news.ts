@@ -8,9 +8,9 @@ type TakeNews = (news: CommandNews, state: SmartChargingState, context: Decision
 
 /** What the station refuses leaves what it has as it is. @see OCPP 1.6 §5.16 */
 export const setChargingProfile: TakeNews = (news, state, context) => {
-  const known = state.findProfile(news.commandId)
+  const known = state.profiles.find(news.commandId)
   const fresh = { action: news.action, status: 'requested', transactionId: null, settledAt: null } as const
-  state.putProfile({ ...(known ?? fresh), ...merge(known, news, context) })
+  state.profiles.put({ ...(known ?? fresh), ...merge(known, news, context) })
   return bringUpToDate(state, context)
 }
 
@@ -24,7 +24,7 @@ export function carriesProfile({ action, sent }: Pick<CommandNews, 'action' | 's
 
 /** A station that answers Unknown had nothing to clear, and nothing is cleared. @see OCPP 1.6 §5.5 */
 export const clearChargingProfile: TakeNews = (news, state, context) => {
-  state.putClear(merge(state.findClear(news.commandId), news, context))
+  state.clears.put(merge(state.clears.find(news.commandId), news, context))
   return bringUpToDate(state, context)
 }
 

@@ -142,8 +142,8 @@ export function decideAll(state: SmartChargingState, ...records: InboundRecord[]
 
 /** `profile id: status` of each command, in the order they were asked. */
 export function books(state: SmartChargingState, station = 'CP-1'): string[] {
-  return state
-    .profilesOf(station)
+  return state.profiles
+    .ofStation(station)
     .sort((a, b) => (a.commandId < b.commandId ? -1 : 1))
     .map(({ sent, status }) => {
       const { chargingProfileId } = (sent.csChargingProfiles ?? sent.chargingProfile) as { chargingProfileId: number }
