@@ -1,4 +1,5 @@
 import type { CommandNews } from '../pipeline/command-news.js'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import { mayReact } from '../pipeline/reactions.js'
 import type { Decision, DecisionContext } from '../pipeline/service.js'
 import { applyTo, sendList } from './full-list.js'
@@ -14,9 +15,9 @@ export function getLocalListVersion(news: CommandNews, state: LocalListsState, c
   // Only the answer to our own question leads on: others may ask whenever they like.
   const isFallback = list.fallback === 'asked' && news.requestedBy === 'stations'
   const step = isFallback && news.stage !== 'requested' ? { fallback: 'done' as const } : {}
-  if (news.stage !== 'accepted') return { events: state.change(id, step, context) }
-
   const version = Number(news.response.listVersion)
+  if (news.stage !== 'accepted' || !isStorableNumber(version)) return { events: state.change(id, step, context) }
+
   if (version <= 0) state.replaceEntries(id, [])
   const events = state.change(id, { ...toReported(version, list), ...step }, context)
   if (!isFallback || version < 0) return { events }

@@ -1,4 +1,5 @@
 import type { CommandNews } from '../pipeline/command-news.js'
+import { isStorableNumber } from '../pipeline/numbers.js'
 import { mayReact } from '../pipeline/reactions.js'
 import type { Decision, DecisionContext } from '../pipeline/service.js'
 import { entriesOf, readChanges } from './authorization-data.js'
@@ -34,6 +35,9 @@ function accept(news: CommandNews, state: LocalListsState, context: DecisionCont
   const { station, record } = context
   const list = state.list(station.id)
   const version = Number(news.sent.listVersion)
+  // Sent as it was written: what Busbar makes has a version that the books can hold.
+  if (!isStorableNumber(version))
+    return { events: state.change(station.id, { state: 'accepted', known: false }, context) }
   const items = readChanges(station.id, news.sent, record.receivedAt)
   if (isFull(news)) {
     state.replaceEntries(station.id, entriesOf(items))

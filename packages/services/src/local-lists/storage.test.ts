@@ -59,6 +59,19 @@ test('lists are stored as they are accepted, each of its own station', async () 
   expect(await entries('CP-2')).toEqual(['A', 'B'])
 })
 
+test('a version beyond 32 bits, told or sent, does not cost the batch its other lists', async () => {
+  const huge = 3_000_000_000
+  const full = { version: 3, items: [on('A')] }
+  await batch(listNews('accepted', full))
+
+  await batch(versionNews('accepted', huge), listNews('accepted', full, { station: 'CP-2' }))
+  expect(await list()).toEqual({ version: 3, state: 'accepted', known: true })
+  expect(await entries('CP-2')).toEqual(['A'])
+
+  await batch(listNews('accepted', { version: huge, items: [on('B')] }, { command: 2 }))
+  expect(await list()).toEqual({ version: 3, state: 'accepted', known: false })
+})
+
 test('a full list made for a station holds the tokens that 1.6 can use, with what is to be known of them', async () => {
   await db.database.prisma.tokenGroup.create({ data: { id: 'FLEET' } })
   const expiresAt = later(3600)
