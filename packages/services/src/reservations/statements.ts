@@ -30,13 +30,17 @@ const selected = Object.keys(columns)
   .map((name) => `r.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} AS "${name}"`)
   .join(', ')
 
-// What is open at a station, what carries an id that the batch names, and what it names itself.
+// What is open at a station, what carries an id that the batch names, what it names itself, and what has ended since a
+// transaction began that is told only now: of the days before, as a station does not reserve for longer.
 const selectReservations = sql(`
   SELECT ${selected} FROM reservation r WHERE r.id IN (
     SELECT id FROM reservation WHERE station_id = ANY($1) AND state = ANY('{${openStates.join()}}')
     UNION SELECT n.id FROM unnest($2::text[], $3::int[]) AS named(station_id, reservation_id)
       JOIN reservation n ON n.station_id = named.station_id AND n.reservation_id = named.reservation_id
-    UNION SELECT unnest($4::uuid[]))`)
+    UNION SELECT unnest($4::uuid[])
+    UNION SELECT e.id FROM unnest($5::text[], $6::timestamptz[]) AS begun(station_id, at)
+      JOIN reservation e ON e.station_id = begun.station_id AND e.ended_at > begun.at
+        AND e.requested_at BETWEEN begun.at - interval '7 days' AND begun.at)`)
 
 const selectNaming = sql(`
   SELECT t.station_id AS "stationId", t.reservation_id AS "reservationId", t.id, t.created_at AS "createdAt"
@@ -52,13 +56,17 @@ export async function loadReservations(
 ): Promise<ReservationsState> {
   const stations = [...new Set(records.map(({ stationId }) => stationId))]
   const named = records.flatMap((record) => {
-    const reservationId = reservationIdOf(record)
+    const { reservationId } = saidIn(record)
     return typeof reservationId === 'number' && isStorableNumber(reservationId)
       ? [{ stationId: record.stationId, reservationId }]
       : []
   })
   const due = records.filter(({ type }) => type === 'due').map(({ payload }) => String(payload.key))
   const asked = records.filter(({ type }) => type === commandNewsType).map(({ payload }) => String(payload.commandId))
+  const begun = records.flatMap((record) => {
+    const { startedAt } = saidIn(record)
+    return typeof startedAt === 'string' ? [{ stationId: record.stationId, startedAt }] : []
+  })
   const [rows, naming] = await Promise.all([
     database.query<Reservation>(
       selectReservations(
@@ -66,6 +74,8 @@ export async function loadReservations(
         named.map(({ stationId }) => stationId),
         named.map(({ reservationId }) => reservationId),
         [...due, ...asked],
+        begun.map(({ stationId }) => stationId),
+        begun.map(({ startedAt }) => startedAt),
       ),
     ),
     due.length > 0 ? database.query<NamingTransaction>(selectNaming(due)) : [],
@@ -73,9 +83,9 @@ export async function loadReservations(
   return new ReservationsState(rows, naming)
 }
 
-function reservationIdOf({ type, payload }: InboundRecord): unknown {
-  const named = type === commandNewsType ? payload.sent : payload.data
-  return (named as { reservationId?: unknown } | undefined)?.reservationId
+/** The CALL, or the event's data. */
+function saidIn({ type, payload }: InboundRecord): { reservationId?: unknown; startedAt?: unknown } {
+  return (type === commandNewsType ? payload.sent : payload.data) ?? {}
 }
 
 export function saveReservations(state: ReservationsState): Sql[] {

@@ -77,6 +77,16 @@ test('a transaction finds the reservation it names in a later batch, an ended on
   expect(await rows()).toMatchObject([{ state: 'used' }])
 })
 
+test('a transaction that is told after the reservation expired, and began before, has used it', async () => {
+  await batch(...reserved)
+  await batch(due())
+  expect(await rows()).toMatchObject([{ state: 'expired' }])
+
+  const other = { startedAt: later(650).toISOString(), transactionId: '01910000-0000-7000-8000-000000000002' }
+  expect(await batch(started(other, { at: 3_600 }))).toEqual([])
+  expect(await batch(started({ startedAt: later(300).toISOString() }, { at: 3_600 }))).toEqual(['reservation.used'])
+})
+
 test('F30: the job of a reservation is in Postgres until it ended; run by two at once it expires once', async () => {
   const events: string[] = []
   const ports = { ...fakePorts(), database: db.database }
