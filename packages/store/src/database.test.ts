@@ -123,11 +123,38 @@ describe('errors by what the caller does with them', () => {
     expect(await store.database.prisma.site.create({ data: site }).catch(toStoreError)).toMatchObject({ code: '23505' })
   })
 
-  test('a deadlock and no free slot are UnavailableError', () => {
-    for (const code of ['40P01', '40001', '53300', '57P03', '08006', 'ECONNRESET', 'EPIPE', 'P1001']) {
-      expect(toStoreError(Object.assign(new Error('x'), { code }))).toBeInstanceOf(UnavailableError)
-    }
+  test.each([
+    ...['40P01', '40001', '53300', '57P03', '57014', '08006', '58030', '58P01', '55P03'],
+    ...['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'P1001', 'P2024'],
+  ])('code %s is UnavailableError', (code) => {
+    expect(toStoreError(Object.assign(new Error('x'), { code }))).toBeInstanceOf(UnavailableError)
   })
+
+  test.each([
+    ['a slip of ours that names a time-out', new TypeError("Cannot read properties of undefined (reading 'timeout')")],
+    ['our own word on a time-out', new Error('the statement timeout has to be a number')],
+    ['a slip that says word for word what the driver says', new RangeError('Query read timeout')],
+    ['a time-out of something else', new DOMException('The operation was aborted due to timeout', 'TimeoutError')],
+    ['a code that is no outage', Object.assign(new Error('Connection terminated'), { code: 'ERR_INVALID_ARG_TYPE' })],
+    ['a code that only begins like one', Object.assign(new Error('x'), { code: '08' })],
+  ])('%s stays what it is', (_, mistake) => {
+    expect(toStoreError(mistake)).toBe(mistake)
+  })
+
+  test('no connection free in time is UnavailableError, Prisma included', async () => {
+    const one = openDatabase({ url: store.url, poolSize: 1, statementTimeoutMs: 20_000 })
+    const busy = one.query(statement('SELECT pg_sleep(6)'))
+
+    const late = await Promise.all([
+      one.ping().catch((cause) => cause),
+      one.commit([statement('SELECT 1')]).catch((cause) => cause),
+      one.prisma.site.count().catch(toStoreError),
+    ])
+
+    for (const error of late) expect(error).toBeInstanceOf(UnavailableError)
+    await busy
+    await one.close()
+  }, 15_000)
 
   test('a row that missed the partition made for it meanwhile is UnavailableError', async () => {
     const at = new Date()

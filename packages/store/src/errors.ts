@@ -27,11 +27,36 @@ const offsetConflict = 'BB001'
  * SQLSTATEs that pass by themselves. 08 connection, 40 lost a race, 53 out of resources, 55P03 lock timeout, 57014
  * statement timeout, 57P server going or coming, 25006 a standby before it is promoted, 58 disk trouble.
  */
-const passing = /^(08|40|53|55P03|57014|57P0|25006|58)/
+const passing = /^(08...|40...|53...|55P03|57014|57P0.|25006|58...)$/
 
-/** Of Node's sockets and of the driver (which gives most of its own errors no code). */
-const connectionLost =
-  /ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|Connection terminated|connection error|Client was closed|timeout/i
+/** Of Node's sockets and name look-ups. */
+const socketLost = new Set([
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOTCONN',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+])
+
+/** What pg and its pool say of a lost or late connection, in whole: they give these errors neither a code nor a class. */
+const driverSays = new Set([
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Connection terminated',
+  'Connection terminated due to connection timeout',
+  'Connection terminated unexpectedly',
+  'Query read timeout',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+])
 
 /** Prisma's own codes for the same: not reachable, timed out, closed, no connection free, lost a race. */
 const prismaPassing = /^P(1001|1002|1008|1017|2024|2028|2034|2037)$/
@@ -40,7 +65,7 @@ const prismaPassing = /^P(1001|1002|1008|1017|2024|2028|2034|2037)$/
 const adapterPassing = /^(DatabaseNotReachable|ConnectionClosed|SocketTimeout)$/
 
 /**
- * Sorts an error of pg or Prisma by what the caller does with it.
+ * Sorts an error of pg or Prisma by what the caller does with it: by its code, where it has one.
  * @returns UnavailableError, DataError or OffsetConflictError with the cause kept; any other error as it came: a bug
  */
 export function toStoreError(cause: unknown): unknown {
@@ -50,13 +75,12 @@ export function toStoreError(cause: unknown): unknown {
   if (code === offsetConflict) return new OffsetConflictError(cause.message, { cause })
   if (isPartitionMoved(cause, code)) return new UnavailableError(cause.message, { cause })
   if (/^2[23]...$/.test(code)) return new DataError(code, cause.message, { cause })
-  // A code of five says it all (EPIPE apart); a lost socket often has none.
-  const named = /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code)
   const unavailable =
     passing.test(code) ||
     prismaPassing.test(code) ||
     adapterPassing.test(wrapped?.kind ?? '') ||
-    (!named && connectionLost.test(`${code} ${cause.message}`))
+    socketLost.has(code) ||
+    (code === '' && cause.name === 'Error' && driverSays.has(cause.message))
   return unavailable ? new UnavailableError(cause.message || code, { cause }) : cause
 }
 
