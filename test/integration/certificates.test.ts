@@ -1,4 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
+import { StationSocket } from '@busbar/simulator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Door, Refused, StrictStation } from '../conformance/strict-station.js'
 import { certificateRequest, fingerprintOf } from '../support/certificates.js'
@@ -17,6 +18,7 @@ let doors: Doors
 beforeAll(async () => {
   doors = await makeDoors()
   system = await startEmbedded({ ...doors.env, BUSBAR_GATEWAY_TRUST_POLL_SECONDS: '1' })
+  await system.api.expect('POST', '/certificate-authorities', { name: 'Life' })
 })
 afterAll(async () => {
   await system?.stop()
@@ -63,7 +65,6 @@ const refusal = (at: Door) =>
   )
 
 test('a station goes from a password to a certificate, renews it, and keeps the good one when a new one is bad', async () => {
-  await system.api.expect('POST', '/certificate-authorities', { name: 'Life' })
   await system.api.registerStation(id, password, { serialNumber, securityProfile: 1 })
   const first = await comesIn(door({ password }))
 
@@ -112,4 +113,38 @@ test('a station goes from a password to a certificate, renews it, and keeps the 
   expect(events.items).toMatchObject([{ type: event.type, occurredAt: event.timestamp, level: null }])
   expect((await own()).map(({ fingerprint }) => fingerprint)).toContain(next.fingerprint)
   await last.leaves()
+})
+
+test('the certificate comes after the answer to its request, though an earlier call holds that answer up', async () => {
+  const eager = 'EAGER'
+  await system.api.registerStation(eager, password)
+  const url = system.urls[0] ?? ''
+  const station = await StationSocket.open({ url, id: eager, password, protocols: ['ocpp1.6'] })
+  station.on('CertificateSigned', () => accepted)
+  await station.call('BootNotification', { chargePointVendor: 'Busbar', chargePointModel: 'Life' })
+  const { csr } = await certificateRequest({ commonName: eager, organization: 'whoever', keyType: 'ec' })
+
+  // No authorization is decided while the tokens are locked.
+  const lock = await system.database.connect()
+  const answers: Promise<unknown>[] = []
+  try {
+    await lock.query('BEGIN')
+    await lock.query('LOCK TABLE token IN ACCESS EXCLUSIVE MODE')
+    answers.push(station.call('Authorize', { idTag: 'ANY' }), station.call('SignCertificate', { csr }))
+    await until('the certificate is on its way', async () => {
+      const { items } = await system.api.get<{ items: { action: string; status: string }[] }>(
+        `/stations/${eager}/commands`,
+      )
+      return items.some(({ action, status }) => action === 'CertificateSigned' && status !== 'queued')
+    })
+  } finally {
+    await lock.query('COMMIT')
+    lock.release()
+  }
+  await Promise.all(answers)
+  await until('the certificate', () => station.receivedCalls.length === 1)
+
+  const came = station.frames.filter(({ direction }) => direction === 'in').map(({ text }) => JSON.parse(text)[0])
+  expect(came).toEqual([3, 3, 3, 2])
+  station.close()
 })

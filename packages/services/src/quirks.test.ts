@@ -89,7 +89,7 @@ describe('3b boot and configuration', () => {
     const command = { action: 'ChangeConfiguration', payload: { key: 'HeartbeatInterval', value: '120' } }
 
     expect(station16('BootNotification', boot, policy).decision.commands).toMatchObject([
-      { ...command, afterAnswer: true },
+      { ...command, afterSequence: { connectionId: 'connection-1', sequence: 1 } },
     ])
     expect(station16('BootNotification', boot, { ...policy, registrationPolicy: 'pending' }).decision.commands).toBe(
       undefined,

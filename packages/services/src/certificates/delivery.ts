@@ -5,9 +5,9 @@ import { jobOf, renewalTime } from './jobs.js'
 import type { CertificateRow, CertificatesState } from './state.js'
 
 /** Brings a certificate to its station. @see OCPP 1.6 security white paper §5.1 */
-export function deliver({ chain }: Pick<CertificateRow, 'chain'>, reason: string): CommandDraft {
+export function deliver({ chain, askedBy }: Pick<CertificateRow, 'chain' | 'askedBy'>, reason: string): CommandDraft {
   const payload = { certificateChain: chain }
-  return { reaction: 'certificate-signed', action: 'CertificateSigned', payload, reason, afterAnswer: true }
+  return { reaction: 'certificate-signed', action: 'CertificateSigned', payload, reason, afterSequence: askedBy }
 }
 
 /**

@@ -71,7 +71,7 @@ async function wordOf(issuer: CertificateIssuer, request: IssueRequest): Promise
 
 type Word = { chain: string } | { error: string; isFinal: boolean }
 
-/** The authority's word. The certificate goes to the station, which has long had its answer. */
+/** The authority's word. The certificate goes to the station once it has its answer, which an earlier call may hold up. */
 export function takeIssued(
   { payload }: InboundRecord,
   state: CertificatesState,
@@ -89,7 +89,7 @@ export function takeIssued(
   const { chain } = word
   const { fingerprint, serialNumber, notBefore, notAfter } = parseCertificate(chain)
   state.change(row, { status: 'issued', chain, fingerprint, serialNumber, notBefore, notAfter, error: null })
-  return { jobs, commands: [{ ...deliver({ chain }, 'the station asked for a certificate'), afterAnswer: false }] }
+  return { jobs, commands: [deliver({ ...row, chain }, 'the station asked for a certificate')] }
 }
 
 function fail(row: Readonly<CertificateRow>, error: string, state: CertificatesState): Decision {
@@ -120,7 +120,7 @@ export function renewWhenDue(id: string, state: CertificatesState, { now, statio
             action: 'ExtendedTriggerMessage',
             payload: { requestedMessage: 'SignChargePointCertificate' },
             reason: 'its certificate ends soon',
-            afterAnswer: false,
+            afterSequence: null,
           },
         ]
       : [],

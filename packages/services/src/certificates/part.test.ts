@@ -106,8 +106,8 @@ async function askIssuer(issuer: CertificateIssuer) {
   return apply(issuer, ...appended)
 }
 
-function ask(csr: string, station = 'CP-1') {
-  const headers = { station, protocol: 'ocpp1.6', receivedAt: now.toISOString() }
+function ask(csr: string, station = 'CP-1', place: { connection?: string; sequence?: string } = {}) {
+  const headers = { station, protocol: 'ocpp1.6', receivedAt: now.toISOString(), ...place }
   return loggedCall('SignCertificate', { csr }, { key: station, extraHeaders: headers })
 }
 
@@ -145,9 +145,7 @@ test('a request is answered at once; the certificate follows when the authority 
   const { answer, told } = await request(makeRequest('/CN=anything/OU=odd'))
 
   expect(answer).toEqual({ result: { status: 'Accepted' } })
-  expect(told[0]?.commands).toEqual([
-    expect.objectContaining({ reaction: 'certificate-signed', action: 'CertificateSigned', afterAnswer: false }),
-  ])
+  expect(told[0]?.commands).toMatchObject([{ reaction: 'certificate-signed', action: 'CertificateSigned' }])
   const [leaf, intermediate] = parseCertificates(sent(told)[0]?.certificateChain ?? '')
   expect(leaf?.subject).toMatchObject({ commonName: 'SN-4711', organization: operatorName })
   expect(leaf?.notBefore.getTime()).toBeLessThan(now.getTime())
@@ -235,7 +233,22 @@ test('the same request again is not signed twice: what was issued is delivered a
   expect(await rows()).toHaveLength(1)
   expect(first).toHaveLength(1)
   expect(again?.answer).toEqual({ result: { status: 'Accepted' } })
-  expect(again?.commands).toMatchObject([{ payload: first[0], afterAnswer: true }])
+  expect(again?.commands).toMatchObject([{ payload: first[0] }])
+})
+
+test('the certificate waits for the answer to the call that asked for it last', async () => {
+  await addAuthority()
+  const csr = makeRequest()
+  await apply(builtIn(), ask(csr, 'CP-1', { connection: 'connection-1', sequence: '7' }))
+  await apply(builtIn(), ask(csr, 'CP-1', { connection: 'connection-2', sequence: '3' }))
+  const told = await askIssuer(builtIn())
+  const [again] = await apply(builtIn(), ask(csr, 'CP-1', { connection: 'connection-2', sequence: '9' }))
+
+  const waits = [...told, ...(again ? [again] : [])].flatMap(({ commands = [] }) => commands)
+  expect(waits.map(({ afterSequence }) => afterSequence)).toEqual([
+    { connectionId: 'connection-2', sequence: 3 },
+    { connectionId: 'connection-2', sequence: 9 },
+  ])
 })
 
 test('a newer request of a station takes the place of one that is still open', async () => {

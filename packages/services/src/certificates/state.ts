@@ -1,4 +1,5 @@
 import type { Sql } from '@busbar/store'
+import type { AfterSequence } from '../pipeline/service.js'
 import { upsertCertificates } from './statements.js'
 
 /** A row of station_certificate. */
@@ -14,6 +15,8 @@ export interface CertificateRow {
   notBefore: Date | null
   notAfter: Date | null
   requestedAt: Date
+  /** The call that asked for it last; null in rows of an older release. */
+  askedBy: AfterSequence | null
   firstUsedAt: Date | null
 }
 

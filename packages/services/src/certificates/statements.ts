@@ -14,6 +14,7 @@ export const upsertCertificates = upsertInto(
     notBefore: 'timestamptz',
     notAfter: 'timestamptz',
     requestedAt: 'timestamptz',
+    askedBy: 'jsonb',
     firstUsedAt: 'timestamptz',
   },
   ['id'],
@@ -23,7 +24,7 @@ export const upsertCertificates = upsertInto(
 export const selectCertificates = sql(`
   SELECT c.id, c.station_id AS "stationId", c.status, c.csr, c.chain, c.fingerprint, c.serial_number AS "serialNumber",
     c.error, c.not_before AS "notBefore", c.not_after AS "notAfter", c.requested_at AS "requestedAt",
-    c.first_used_at AS "firstUsedAt"
+    c.asked_by AS "askedBy", c.first_used_at AS "firstUsedAt"
   FROM station_certificate c
   WHERE c.station_id = ANY($1) AND c.fingerprint = ANY($2) OR c.id IN (
     SELECT latest.id FROM unnest($1::text[]) AS asked(id) CROSS JOIN LATERAL (

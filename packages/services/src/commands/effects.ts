@@ -1,11 +1,9 @@
 import type { CommandMessage, Job, OutgoingRecord, Topics } from '@busbar/backbone'
-import type { Decision } from '../pipeline/service.js'
+import type { AfterSequence, Decision } from '../pipeline/service.js'
 import { type Command, isComplete, payloadOf } from './command.js'
 import { followUpOf } from './follow-ups.js'
 import { newsRecords } from './news.js'
 import { plusSeconds, verdictDueAt } from './states.js'
-
-export type AfterSequence = NonNullable<CommandMessage['afterSequence']>
 
 /** The jobs of a command; each is one row, moved when its time moves. The key of `superseded` names one of its CALLs. */
 export const jobKinds = { verdict: 'verdict', followUp: 'follow-up', superseded: 'superseded' } as const

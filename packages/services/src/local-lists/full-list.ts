@@ -27,7 +27,7 @@ export function sendList(
     action: 'SendLocalList',
     payload: { updateType, localAuthorizationList: items.map(toAuthorizationData) },
     reason,
-    afterAnswer: false,
+    afterSequence: null,
   }
   return { commands: [command], events: state.change(id, { state: 'requested' }, context) }
 }

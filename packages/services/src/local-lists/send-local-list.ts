@@ -78,7 +78,7 @@ function refuse(news: CommandNews, state: LocalListsState, context: DecisionCont
         action: 'GetLocalListVersion',
         payload: {},
         reason: `the station answered a differential list with ${String(news.response.status)}`,
-        afterAnswer: false,
+        afterSequence: null,
       },
     ],
   }

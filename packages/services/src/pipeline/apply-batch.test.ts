@@ -249,7 +249,7 @@ test('a reaction waits for the answer to the call that caused it', async () => {
     action: 'RequestStopTransaction',
     payload: { transactionId: 't' },
     reason: 'refused',
-    afterAnswer: true,
+    afterSequence: { connectionId: 'connection-1', sequence: 1 },
   }
   const service = recordingService({ start: () => ({ commands: [command] }) })
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Job, LogRecord, OutboxRow, Topics } from '@busbar/backbone'
-import type { CommandDraft, Decision, EventDraft, InboundRecord } from './service.js'
+import type { AfterSequence, CommandDraft, Decision, EventDraft, InboundRecord } from './service.js'
 
 /** Who writes, and onto what: the same for every record of a service. */
 export interface Sender {
@@ -65,11 +65,12 @@ function toCommandRequest(draft: CommandDraft, record: InboundRecord, sender: Se
     idempotencyKey,
     requestedBy: sender.service,
     reason: draft.reason,
-    ...(draft.afterAnswer && {
-      afterSequence: { connectionId: record.connectionId, sequence: record.sequence },
-    }),
+    ...(draft.afterSequence && { afterSequence: placeOf(draft.afterSequence) }),
   }
 }
+
+/** A record is one too. */
+export const placeOf = ({ connectionId, sequence }: AfterSequence): AfterSequence => ({ connectionId, sequence })
 
 /**
  * An id made of a record's place in the log, so that a redo sends the same id again and receivers can drop it.

@@ -117,6 +117,9 @@ export interface EventDraft {
   time?: Date
 }
 
+/** A call of a station, on its connection. */
+export type AfterSequence = NonNullable<CommandMessage['afterSequence']>
+
 /**
  * A CALL nobody asked for; only from the reactions table.
  * Written to `busbar.commands` as {stationId, action, payload, idempotencyKey, requestedBy: service name, reason,
@@ -128,8 +131,8 @@ export interface CommandDraft {
   payload: object
   /** Why, for the operator: 'token refused after a safe answer'. */
   reason: string
-  /** true: not before the record's own call is answered (OCPP-J: a CALL caused by a CALL). Sets `afterSequence`. */
-  afterAnswer: boolean
+  /** The station's call that caused it: not sent before that one is answered (OCPP-J). Null: no call of its did. */
+  afterSequence: AfterSequence | null
 }
 
 /** One CALL for the station's gateway; given to `service.after`, which hands it to `ownership.dispatch` once. */

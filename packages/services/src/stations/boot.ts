@@ -1,7 +1,13 @@
 import { hash } from 'node:crypto'
 import { formatTimestamp } from '@busbar/ocpp'
 import { mayReact } from '../pipeline/reactions.js'
-import { answer, type CommandDraft, type Decision, type DecisionContext } from '../pipeline/service.js'
+import {
+  type AfterSequence,
+  answer,
+  type CommandDraft,
+  type Decision,
+  type DecisionContext,
+} from '../pipeline/service.js'
 import { decideRegistration } from './registration.js'
 import type { StationStateRow, StationsState } from './state.js'
 
@@ -53,18 +59,18 @@ export function boot(
     { currentTime: formatTimestamp(now), interval: wait, status },
     {
       events: [{ type: 'station.booted', subject: 'station', data }],
-      ...(isReacting && station.protocol === 'ocpp1.6' && { commands: [setHeartbeatInterval(interval)] }),
+      ...(isReacting && station.protocol === 'ocpp1.6' && { commands: [setHeartbeatInterval(interval, record)] }),
     },
   )
 }
 
-function setHeartbeatInterval(seconds: number): CommandDraft {
+function setHeartbeatInterval(seconds: number, afterSequence: AfterSequence): CommandDraft {
   return {
     reaction: 'set-heartbeat-interval',
     action: 'ChangeConfiguration',
     payload: { key: 'HeartbeatInterval', value: String(seconds) },
     reason: 'the station ignores the interval that its boot is answered with',
-    afterAnswer: true,
+    afterSequence,
   }
 }
 

@@ -21,7 +21,11 @@ test('a refused 1.6 start that had been answered is stopped, by the id the stati
   const start = start16()
   decide(state, start)
   expect(decide(state, answered(start, safe16)).commands).toMatchObject([
-    { action: 'RemoteStopTransaction', payload: { transactionId: 1001 } },
+    {
+      action: 'RemoteStopTransaction',
+      payload: { transactionId: 1001 },
+      afterSequence: { connectionId: start.connectionId, sequence: start.sequence },
+    },
   ])
   expect(state.findByOcppId('CP-1', '1001')).toMatchObject({ flags: ['undecided'] })
   expect([...state.changedSteps][0]).toMatchObject({ flags: ['undecided'] })

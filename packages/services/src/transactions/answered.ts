@@ -19,7 +19,9 @@ export function settleAnswered(record: InboundRecord, state: ChargingState): Dec
   if (handedOut !== null) state.addAlias(transaction, handedOut)
   state.addStep(step)
   state.keep(transaction, record.receivedAt)
-  return isRefusedStart(step) && transaction.endedAt === null ? { commands: [stop(transaction, handedOut)] } : {}
+  return isRefusedStart(step) && transaction.endedAt === null
+    ? { commands: [stop(transaction, handedOut, record)] }
+    : {}
 }
 
 export const answeredNeeds: NeedsOf = (record) => ({ answeredSequence: sequenceOf(record) })
@@ -33,12 +35,13 @@ function isRefusedStart({ decided, kind, triggerReason }: Step): boolean {
   return decided !== null && decided.status !== 'Accepted' && !isStop
 }
 
-function stop(transaction: ChargingTransaction, handedOut: string | null): CommandDraft {
+/** The answer itself leaves when its record is acknowledged: we may be sooner. */
+function stop(transaction: ChargingTransaction, handedOut: string | null, record: InboundRecord): CommandDraft {
   const id = handedOut ?? transaction.ocppId ?? ''
   return {
     reaction: 'stop-refused',
     reason: 'the token was refused after the station had been answered',
-    afterAnswer: false,
+    afterSequence: { connectionId: record.connectionId, sequence: sequenceOf(record) },
     ...(transaction.protocol === 'ocpp1.6'
       ? { action: 'RemoteStopTransaction', payload: { transactionId: Number(id) } }
       : { action: 'RequestStopTransaction', payload: { transactionId: id } }),

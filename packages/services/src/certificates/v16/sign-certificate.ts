@@ -1,5 +1,6 @@
 import type { v16 } from '@busbar/ocpp'
 import { isStrongKey, PkiError, parseRequest } from '@busbar/pki'
+import { placeOf } from '../../pipeline/outgoing.js'
 import { answer, type Decide, type Decision, type DecisionContext } from '../../pipeline/service.js'
 import { deliver } from '../delivery.js'
 import { jobOf } from '../jobs.js'
@@ -25,8 +26,14 @@ export const signCertificate =
     if (refusal) return refuse(refusal)
     const open = state.ofStation(station.id, 'requested', 'issued', 'accepted', 'active')
     const same = open.find((row) => row.csr === csr)
-    if (same?.status === 'requested') return answer({ status: 'Accepted' })
-    if (same) return answer({ status: 'Accepted' }, { commands: [deliver(same, 'the same request again')] })
+    const askedBy = placeOf(record)
+    if (same?.status === 'requested') {
+      state.change(same, { askedBy })
+      return answer({ status: 'Accepted' })
+    }
+    if (same) {
+      return answer({ status: 'Accepted' }, { commands: [deliver({ ...same, askedBy }, 'the same request again')] })
+    }
 
     if (state.recentRequests(station.id) >= maxRequestsPerHour) return refuse('Too many requests within an hour')
     // The station has made a new key: what it asked for before is of no use to it. One that went out may have been taken.
@@ -41,6 +48,7 @@ export const signCertificate =
       csr,
       status: 'requested',
       requestedAt: record.receivedAt,
+      askedBy,
     } as const
     state.add({ ...nothingIssued, ...row })
     const remove = outdated.map((each) => jobOf('issue-certificate', each, now))

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "station_certificate" ADD COLUMN     "asked_by" JSONB;
