@@ -22,6 +22,8 @@ export interface MeterCase {
   stop: number | null
   /** Instead of the transaction's id. */
   stopId?: number
+  /** What the operator said that the EVSE delivers at most. */
+  maxPowerW?: number
   /** What the car really took, Wh. */
   trueWh: number
   ending: Ending
@@ -61,6 +63,36 @@ export const meterCases: readonly MeterCase[] = [
     stop: 705_000,
     trueWh: 5_000,
     ending: 'held',
+  },
+  {
+    name: 'a start of 0 stands for "not known", and the register is still small',
+    source: 'core#1060, Iocharger',
+    start: 0,
+    readings: every(10, ['51000', '52000', '53000']),
+    stop: 55_000,
+    maxPowerW: 22_000,
+    trueWh: 5_000,
+    ending: 'held',
+  },
+  {
+    name: 'the same without readings in between',
+    source: 'core#1060, Iocharger',
+    start: 0,
+    readings: [],
+    stop: 55_000,
+    maxPowerW: 22_000,
+    trueWh: 5_000,
+    ending: 'held',
+  },
+  {
+    name: 'a start of 0 is true at a charger of that power',
+    source: 'core#1060',
+    start: 0,
+    readings: every(10, ['24000', '48000', '66000', '80000']),
+    stop: 92_000,
+    maxPowerW: 150_000,
+    trueWh: 92_000,
+    ending: 'billed',
   },
   {
     name: 'the lifetime register would be billed',

@@ -46,9 +46,10 @@ export class Rig {
     return Date.now() >= this.#halfTime
   }
 
-  async registerStations(prefix: string, count: number): Promise<string[]> {
+  /** @param rest what else the operator says of each */
+  async registerStations(prefix: string, count: number, rest = (_index: number): object => ({})): Promise<string[]> {
     const ids = Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(4, '0')}`)
-    for (const id of ids) await this.system.api.registerStation(id, password)
+    for (const [index, id] of ids.entries()) await this.system.api.registerStation(id, password, rest(index))
     return ids
   }
 

@@ -27,6 +27,8 @@ test('a switch has to exist and to be of its type', () => {
   expect(findSwitchFault('tolerateInvalid', true)).toBeNull()
   expect(findSwitchFault('callPauseMs', 500)).toBeNull()
   expect(findSwitchFault('callPauseMs', '500')).not.toBeNull()
+  expect(findSwitchFault('maxPowerW', 22_000)).toBeNull()
+  expect([0, -1, 1e300].map((value) => findSwitchFault('maxPowerW', value))).not.toContain(null)
   expect(findSwitchFault('tolerateinvalid', true)).not.toBeNull()
   expect(findSwitchFault('constructor', true)).not.toBeNull()
 })

@@ -2,9 +2,18 @@
 export interface StationSwitch {
   type: 'boolean' | 'number' | 'text'
   description: string
+  /** Of a number. */
+  min?: number
+  max?: number
 }
 
 const flag = (description: string): StationSwitch => ({ type: 'boolean', description })
+const number = (description: string, min: number, max: number): StationSwitch => ({
+  type: 'number',
+  description,
+  min,
+  max,
+})
 
 /** Every switch there is, by name. What is not set is off. */
 export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
@@ -12,7 +21,7 @@ export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
   protocolWithoutHeader: { type: 'text', description: 'The version assumed when the upgrade names none' },
   ignoreMissingPong: flag('A missing pong is no sign of death; two missed Heartbeats are'),
   anyPassword: flag('Takes passwords of less than 16 characters, an empty one included'),
-  callPauseMs: { type: 'number', description: 'Milliseconds of rest before each of our calls' },
+  callPauseMs: number('Milliseconds of rest before each of our calls', 0, 60_000),
   callsOnlyAfterBoot: flag('Our calls wait until the station was accepted'),
 
   checkCsrSubject: flag('A certificate is signed only for a subject of CN=<serial number>, O=<operator>'),
@@ -22,6 +31,7 @@ export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
   neverChangeAvailability: flag('The typed endpoint sends no ChangeAvailability: it does harm'),
 
   // Charging
+  maxPowerW: number('The most that one EVSE can deliver, in W: a session of more is held, not billed', 1, 10_000_000),
   tariff: flag('Meter readings are answered with the running cost'),
   acceptEmptyIdTag: flag('An empty idTag charges: the station is free to all'),
   idTagBeforeUnderscore: flag('Of an idTag what stands before the first underscore counts'),
@@ -45,5 +55,7 @@ export function findSwitchFault(name: string, value: unknown): string | null {
   const known = Object.hasOwn(stationSwitches, name) ? stationSwitches[name] : undefined
   if (!known) return 'There is no switch of this name'
   const type = known.type === 'text' ? 'string' : known.type
-  return typeof value === type ? null : `It is a ${known.type}`
+  if (typeof value !== type) return `It is a ${known.type}`
+  const { min = -Infinity, max = Infinity } = known
+  return typeof value === 'number' && (value < min || value > max) ? `It is from ${min} to ${max}` : null
 }

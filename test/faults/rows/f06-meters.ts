@@ -20,7 +20,10 @@ export const oddMeters = row({
   fault: 'meters that reset, fall, jump, count from 0, say -1 or mix kWh and Wh',
   sizes: { small: { rounds: 1 }, full: { rounds: 1 } },
   async run(rig) {
-    const ids = await rig.registerStations(prefix, meterCases.length)
+    const ids = await rig.registerStations(prefix, meterCases.length, (index) => {
+      const { maxPowerW } = meterCases[index] ?? {}
+      return maxPowerW === undefined ? {} : { switches: { maxPowerW } }
+    })
     await Promise.all(
       meterCases.map(async (meterCase, index) => {
         const socket = await rig.connect(ids[index] ?? '', index)

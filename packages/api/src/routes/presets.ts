@@ -16,7 +16,13 @@ const Preset = z
   })
   .meta({ id: 'Preset' })
 
-const Switch = z.object({ name: z.string(), type: z.enum(['boolean', 'number', 'text']), description: z.string() })
+const Switch = z.object({
+  name: z.string(),
+  type: z.enum(['boolean', 'number', 'text']),
+  description: z.string(),
+  min: z.number().optional(),
+  max: z.number().optional(),
+})
 
 const switchesByPreset = JSON.stringify(Object.fromEntries(presets.map(({ name, switches }) => [name, switches])))
 

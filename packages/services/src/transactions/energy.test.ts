@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { toEnergy } from './energy.js'
-import { emptyRegisters, mergeSample, type Registers, registerName } from './registers.js'
+import { emptyRegisters, mergeSample, type RegisterReading, type Registers, registerName } from './registers.js'
 import { minute, propertyRuns } from './testing.js'
 
-const limits = { maxPowerW: 1_000_000 }
+const maxPowerW = 1_000_000
 const outlet = registerName('Energy.Active.Import.Register', '', 'Outlet')
 const inlet = registerName('Energy.Active.Import.Register', '', 'Inlet')
 const phase = (name: string) => registerName('Energy.Active.Import.Register', name, 'Outlet')
@@ -22,7 +22,7 @@ function registers(series: Record<string, [number, string][]>, ends: Partial<Reg
 
 const at = (minutes: number, wh: string) => ({ at: minute(minutes), wh })
 const energyOf = (series: Record<string, [number, string][]>, ends: Partial<Registers> = {}) =>
-  toEnergy(registers(series, ends), limits)
+  toEnergy(registers(series, ends), maxPowerW)
 
 describe('the register', () => {
   test('is the total at the outlet, before phases and inlet', () => {
@@ -236,6 +236,21 @@ describe('held', () => {
     expect(energyOf({ [outlet]: [[1, '800000']] }, meter).heldReasons).toContain('begin-unconfirmed')
   })
 
+  test('a begin of 0 before a small register, once the power of the EVSE is known', () => {
+    const small = registers(
+      {
+        [outlet]: [
+          [10, '51000'],
+          [20, '52000'],
+        ],
+      },
+      { start: at(0, '0'), stop: at(60, '55000') },
+    )
+    // A megawatt could do it, and some EVSE has one: 55 kWh in an hour.
+    expect(toEnergy(small, maxPowerW).heldReasons).toEqual([])
+    expect(toEnergy(small, 22_000).heldReasons).toEqual(['begin-unconfirmed', 'power-implausible'])
+  })
+
   test('not a meter that truly counts from 0', () => {
     expect(
       energyOf({
@@ -250,12 +265,10 @@ describe('held', () => {
   })
 
   test('more than an EVSE can deliver: power x time x 1.1 + 1 kWh', () => {
-    expect(
-      toEnergy(registers({}, { start: at(0, '0'), stop: at(60, '13100') }), { maxPowerW: 11_000 }).heldReasons,
-    ).toEqual([])
-    expect(
-      toEnergy(registers({}, { start: at(0, '0'), stop: at(60, '13101') }), { maxPowerW: 11_000 }).heldReasons,
-    ).toContain('power-implausible')
+    expect(toEnergy(registers({}, { start: at(0, '0'), stop: at(60, '13100') }), 11_000).heldReasons).toEqual([])
+    expect(toEnergy(registers({}, { start: at(0, '0'), stop: at(60, '13101') }), 11_000).heldReasons).toContain(
+      'power-implausible',
+    )
   })
 
   test('the start in kWh, all that follows in Wh', () => {
@@ -289,14 +302,111 @@ describe('held', () => {
   })
 })
 
+describe('a clock that was never set', () => {
+  const heard = (minutes: number, wh: string, heardMinutes: number) => ({
+    at: new Date(minutes * 60_000).toISOString(),
+    wh,
+    receivedAt: minute(heardMinutes),
+  })
+  const reasons = (start: RegisterReading, stop: RegisterReading) =>
+    toEnergy(registers({}, { start, stop }), 11_000).heldReasons
+  const [sixKWh, fortyKWh] = ['6000', '40000']
+
+  test('and is set on the way: the time in which we heard of it counts, not half a century', () => {
+    expect(reasons(heard(0, '0', 0), at(60, fortyKWh))).toContain('power-implausible')
+    expect(reasons(heard(0, '0', 0), at(60, sixKWh))).toEqual([])
+  })
+
+  test('and begins anew: the time in which we heard of it counts, not that the end lies before the begin', () => {
+    expect(reasons(heard(60, '0', 0), heard(5, sixKWh, 60))).toEqual([])
+    expect(reasons(heard(60, '0', 0), heard(5, fortyKWh, 60))).toContain('power-implausible')
+  })
+
+  test('and was offline: its own time counts, for we heard of all at once', () => {
+    expect(reasons(heard(0, '0', 90), heard(60, sixKWh, 90))).toEqual([])
+    expect(reasons(heard(0, '0', 90), heard(60, fortyKWh, 90))).toContain('power-implausible')
+  })
+})
+
+describe('of the power that an EVSE can deliver', () => {
+  const sessions = fc.record({
+    maxPowerW: fc.integer({ min: 1_000, max: 1_000_000 }),
+    startWh: fc.integer({ min: 0, max: 100_000_000 }),
+    /** Of that power, minute by minute. */
+    shares: fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 2, maxLength: 60 }),
+    sampled: fc.boolean(),
+  })
+  type Session = { maxPowerW: number; startWh: number; shares: number[]; sampled: boolean }
+
+  function charge({ maxPowerW, startWh, shares, sampled }: Session, readBeginWh = startWh): Registers {
+    let wh = startWh
+    const readings = shares.map((share, index): [number, string] => {
+      wh += (maxPowerW * share) / 100 / 60
+      return [index + 1, wh.toFixed(3)]
+    })
+    const ends = { start: at(0, String(readBeginWh)), stop: at(shares.length, wh.toFixed(3)) }
+    return registers(sampled ? { [outlet]: readings } : {}, ends)
+  }
+
+  test('no session within it is held for it', () => {
+    fc.assert(
+      fc.property(sessions, (session) => {
+        const { heldReasons } = toEnergy(charge(session), session.maxPowerW)
+        expect(heldReasons).not.toContain('power-implausible')
+        expect(heldReasons).not.toContain('begin-unconfirmed')
+      }),
+      { numRuns: propertyRuns },
+    )
+  })
+
+  test('no session above it is billed, and none at all that the power cannot explain from a begin of 0', () => {
+    fc.assert(
+      fc.property(sessions, (session) => {
+        const { maxPowerW, shares, startWh } = session
+        const registers = charge(session, 0)
+        const { wh, heldReasons } = toEnergy(registers, maxPowerW)
+        const highestWh = (maxPowerW * 1.1 * shares.length) / 60 + 1_001
+        expect(heldReasons.length > 0 || Number(wh) <= highestWh).toBe(true)
+        if (startWh > highestWh) expect(heldReasons).toContain('power-implausible')
+      }),
+      { numRuns: propertyRuns },
+    )
+  })
+
+  test('a lower limit lets nothing go that a higher one holds', () => {
+    fc.assert(
+      fc.property(sessions, fc.integer({ min: 1, max: 1_000_000 }), (session, otherW) => {
+        const [low, high] = [session.maxPowerW, otherW].toSorted((left, right) => left - right)
+        const registers = charge(session, 0)
+        const held = (limitW = 0) => toEnergy(registers, limitW).heldReasons
+        expect(held(low)).toEqual(expect.arrayContaining(held(high)))
+      }),
+      { numRuns: propertyRuns },
+    )
+  })
+})
+
 test('any order and repetition of samples gives the same registers', () => {
   const names = fc.constantFrom(outlet, inlet, phase('L1'), phase('L2'), interval)
-  const sample = fc.record({ name: names, at: fc.integer({ min: 0, max: 20 }), wh: fc.integer({ min: 0, max: 9999 }) })
-  const merged = (samples: { name: string; at: number; wh: number }[]) => {
+  const sample = fc.record({
+    name: names,
+    at: fc.integer({ min: 0, max: 20 }),
+    wh: fc.integer({ min: 0, max: 9999 }),
+    /** The first ten minutes pass before the clock is set. */
+    heard: fc.integer({ min: 100, max: 103 }),
+  })
+  interface Sample {
+    name: string
+    at: number
+    wh: number
+    heard: number
+  }
+  const merged = (samples: Sample[]) => {
     const all = emptyRegisters()
-    for (const { name, at, wh } of samples) {
+    for (const { name, at, wh, heard } of samples) {
       const kind = name === interval ? 'interval' : 'register'
-      mergeSample(all, { kind, name, reading: { at: minute(at), wh: String(wh / 10) } })
+      const receivedAt = at < 10 ? { receivedAt: minute(heard) } : {}
+      mergeSample(all, { kind, name, reading: { at: minute(at), wh: String(wh / 10), ...receivedAt } })
     }
     return all
   }
@@ -311,7 +421,7 @@ test('any order and repetition of samples gives the same registers', () => {
       // All of them in another order, and some of them once more.
       const reordered = merged([...again, ...[...samples].reverse()])
       expect(reordered).toEqual(merged(samples))
-      expect(toEnergy(reordered, limits)).toEqual(toEnergy(merged(samples), limits))
+      expect(toEnergy(reordered, maxPowerW)).toEqual(toEnergy(merged(samples), maxPowerW))
     }),
     { numRuns: propertyRuns },
   )

@@ -37,10 +37,8 @@ export interface Energy {
   heldReasons: HeldReason[]
 }
 
-export interface EnergyLimits {
-  /** The most an EVSE can deliver, where nothing better is known. */
-  maxPowerW: number
-}
+/** No EVSE delivers more, but for trucks at sites that say so: there and below stands the station's switch `maxPowerW`. */
+export const defaultMaxPowerW = 1_000_000
 
 interface Measured {
   wh: Decimal
@@ -65,16 +63,16 @@ const zero: Decimal = '0'
  * Order of choice: meterStart and meterStop of 1.6; the import register at the outlet (total, else N, which some
  * meters use for the total, else the sum of the phases); the same at the inlet; the sum of intervals, marked as such.
  */
-export function toEnergy(registers: Registers, limits: EnergyLimits): Energy {
+export function toEnergy(registers: Registers, maxPowerW: number): Energy {
   const heldReasons = new Set<HeldReason>()
   const start = usable(registers.start, heldReasons)
   const stop = usable(registers.stop, heldReasons)
-  const series = measureSeries(registers, limits)
-  const measured = measureMeter(start, stop, registers, limits) ?? series ?? sumIntervals(registers)
+  const series = measureSeries(registers, maxPowerW)
+  const measured = measureMeter(start, stop, registers, maxPowerW) ?? series ?? sumIntervals(registers)
   if (!measured) return { wh: null, source: null, heldReasons: [...heldReasons].sort() }
   for (const reason of measured.heldReasons) heldReasons.add(reason)
   if (compareDecimals(measured.wh, zero) < 0) heldReasons.add('negative-energy')
-  if (compareDecimals(measured.wh, highestWh(measured.from, measured.to, limits)) > 0)
+  if (compareDecimals(measured.wh, highestWh(measured.from, measured.to, maxPowerW)) > 0)
     heldReasons.add('power-implausible')
   if (registers.start && series && compareDecimals(series.wh, addDecimals(measured.wh, slackWh)) > 0)
     heldReasons.add('registers-disagree')
@@ -101,18 +99,18 @@ function measureMeter(
   start: RegisterReading | null,
   stop: RegisterReading | null,
   registers: Registers,
-  limits: EnergyLimits,
+  maxPowerW: number,
 ): Measured | null {
   const total = totalRegister(registers)
   if (start && stop) {
     const heldReasons: HeldReason[] =
-      total && isUnconfirmed(start, total.register.first, limits) ? ['begin-unconfirmed'] : []
+      total && isUnconfirmed(start, total.register.first, maxPowerW) ? ['begin-unconfirmed'] : []
     return difference(start, stop, 'start-stop', heldReasons)
   }
   // A series below the start counts on its own, per session (lbb#2093): the two cannot be subtracted.
   if (start && total && compareDecimals(total.register.first.wh, start.wh) >= 0) {
     const { last } = total.register
-    const heldReasons: HeldReason[] = isUnconfirmed(start, total.register.first, limits) ? ['begin-unconfirmed'] : []
+    const heldReasons: HeldReason[] = isUnconfirmed(start, total.register.first, maxPowerW) ? ['begin-unconfirmed'] : []
     return difference(start, last, `start, ${total.name}`, heldReasons)
   }
   return null
@@ -142,30 +140,30 @@ function totalRegister({ series }: Registers): { name: string; register: Registe
   return null
 }
 
-function measureSeries({ series }: Registers, limits: EnergyLimits): Measured | null {
+function measureSeries({ series }: Registers, maxPowerW: number): Measured | null {
   for (const names of candidates) {
     const present = names.filter((name) => series[name])
     if (present.length === 0) continue
     const known = present.flatMap((name) => series[name] ?? [])
-    if (known.every(({ second }) => second)) return sumRegisters(known, present.join(' + '), limits)
+    if (known.every(({ second }) => second)) return sumRegisters(known, present.join(' + '), maxPowerW)
   }
   return null
 }
 
-function sumRegisters(registers: Register[], source: string, limits: EnergyLimits): Measured {
+function sumRegisters(registers: Register[], source: string, maxPowerW: number): Measured {
   const heldReasons: HeldReason[] = []
   let sum: Decimal = zero
   for (const { first, second, last, maxWh } of registers) {
     sum = addDecimals(sum, subtractDecimals(last.wh, first.wh))
     if (compareDecimals(maxWh, addDecimals(last.wh, slackWh)) > 0) heldReasons.push('register-decreased')
-    if (second && isUnconfirmed(first, second, limits)) heldReasons.push('begin-unconfirmed')
+    if (second && isUnconfirmed(first, second, maxPowerW)) heldReasons.push('begin-unconfirmed')
   }
   return { wh: sum, source, ...span(registers.flatMap(({ first, last }) => [first, last])), heldReasons }
 }
 
 /** True when `begin` is 0 and `next` cannot have grown from it. Some meters do count from 0 for each session. */
-function isUnconfirmed(begin: RegisterReading, next: RegisterReading, limits: EnergyLimits): boolean {
-  return compareDecimals(begin.wh, zero) === 0 && compareDecimals(next.wh, highestWh(begin, next, limits)) > 0
+function isUnconfirmed(begin: RegisterReading, next: RegisterReading, maxPowerW: number): boolean {
+  return compareDecimals(begin.wh, zero) === 0 && compareDecimals(next.wh, highestWh(begin, next, maxPowerW)) > 0
 }
 
 /** The readings begin a thousand times above the start and tell of less: the start was in kWh. A meter at 0 is neither. */
@@ -176,10 +174,18 @@ function isUnitMixed(start: RegisterReading, measured: Measured, series: Measure
 }
 
 /** Power x time, a tenth more, and 1 kWh. */
-function highestWh(from: RegisterReading, to: RegisterReading, limits: EnergyLimits): Decimal {
-  const milliseconds = Math.max(0, Date.parse(to.at) - Date.parse(from.at))
-  const wh = Math.ceil((limits.maxPowerW * 11 * milliseconds) / (10 * hourMs))
+function highestWh(from: RegisterReading, to: RegisterReading, maxPowerW: number): Decimal {
+  const wh = Math.ceil((maxPowerW * 11 * Math.max(0, elapsedMs(from, to))) / (10 * hourMs))
   return addDecimals(String(wh), slackWh)
+}
+
+/**
+ * By the station's clock where it knew the time. Where it did not, by when we heard of it; between two such readings by
+ * the longer of both, because the clock may have begun anew and what was said offline is heard all at once.
+ */
+function elapsedMs(from: RegisterReading, to: RegisterReading): number {
+  const heard = Date.parse(to.receivedAt ?? to.at) - Date.parse(from.receivedAt ?? from.at)
+  return from.receivedAt && to.receivedAt ? Math.max(heard, Date.parse(to.at) - Date.parse(from.at)) : heard
 }
 
 function sumIntervals({ intervals }: Registers): Measured | null {

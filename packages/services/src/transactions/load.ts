@@ -4,7 +4,6 @@ import type { InboundRecord } from '../pipeline/service.js'
 import { needs } from './actions.js'
 import { answeredNeeds } from './answered.js'
 import { foldToken, type Token } from './authorization.js'
-import type { EnergyLimits } from './energy.js'
 import type { Needs } from './needs.js'
 import { stepColumns, transactionColumns } from './save.js'
 import { type Alias, ChargingState, type Step } from './state.js'
@@ -30,11 +29,11 @@ const selectRunning = sql(`
   LEFT JOIN station_state s ON s.station_id = t.station_id
   WHERE k.folded_value = ANY($1) AND k.max_transactions IS NOT NULL AND t.boot_count >= coalesce(s.boot_count, 0)`)
 
-const selectBootCounts = sql(
-  'SELECT station_id AS "stationId", boot_count AS "bootCount" FROM station_state WHERE station_id = ANY($1)',
-)
-
-const selectSwitches = sql(`SELECT id AS "stationId", switches FROM station WHERE id = ANY($1) AND switches <> '{}'`)
+/** What the operator set, and how often it has booted; either may not be known yet. */
+const selectStations = sql(`
+  SELECT asked.id, s.switches, coalesce(t.boot_count, 0) AS "bootCount"
+  FROM unnest($1::text[]) AS asked(id)
+  LEFT JOIN station s ON s.id = asked.id LEFT JOIN station_state t ON t.station_id = asked.id`)
 
 const selectAliases = selectFrom('transaction_alias', ['stationId', 'ocppId', 'transactionId'], {
   stationId: 'text',
@@ -63,19 +62,20 @@ const selectAnsweredSteps = selectFrom('transaction_step', stepNames, {
 
 type StepRow = Omit<Step, 'sequence'> & { sequence: bigint }
 
+interface StationRow {
+  id: string
+  switches: Record<string, unknown> | null
+  bootCount: number
+}
+
 /**
  * Reads what the records of a batch need, one query per table (two where a row is found by what another row says).
  * A record that cannot be read needs nothing here; its decision says what is wrong with it.
  */
-export async function loadState(
-  database: Database,
-  records: readonly InboundRecord[],
-  limits: EnergyLimits,
-): Promise<ChargingState> {
+export async function loadState(database: Database, records: readonly InboundRecord[]): Promise<ChargingState> {
   const requests = records.map((record) => ({ record, needs: needsOf(record) }))
   const folded = unique(requests.flatMap(({ needs }) => needs.tokens ?? []).map(foldToken))
   const stations = unique(requests.map(({ record }) => record.stationId))
-  const presenting = unique(requests.flatMap(({ record, needs }) => (needs.tokens ? [record.stationId] : [])))
   const ocppIds = requests.flatMap(({ record, needs }) =>
     (needs.ocppIds ?? []).map((ocppId) => ({ stationId: record.stationId, ocppId })),
   )
@@ -84,25 +84,24 @@ export async function loadState(
   )
   const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
     wanted.length === 0 ? [] : database.query<Result>(statement())
-  const [tokens, running, boots, switched, aliases, answeredSteps] = await Promise.all([
+  const [tokens, running, known, aliases, answeredSteps] = await Promise.all([
     read<Token>(folded, () => selectTokens(folded)),
     read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
-    read<{ stationId: string; bootCount: number }>(stations, () => selectBootCounts(stations)),
-    read<{ stationId: string; switches: Record<string, unknown> }>(presenting, () => selectSwitches(presenting)),
+    read<StationRow>(stations, () => selectStations(stations)),
     read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
     read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
   ])
-  const bootCounts = new Map(boots.map(({ stationId, bootCount }) => [stationId, bootCount]))
-  const switches = new Map(switched.map(({ stationId, switches }) => [stationId, switches]))
+  const bootCounts = new Map(known.map(({ id, bootCount }) => [id, bootCount]))
+  const switches = new Map(known.flatMap(({ id, switches }) => (switches ? [[id, switches]] : [])))
   const transactions = await loadTransactions(database, requests, bootCounts, [
     ...aliases.map(({ transactionId }) => transactionId),
     ...answeredSteps.map(({ transactionId }) => transactionId),
   ])
   const steps = await loadSteps(database, requests, bootCounts, transactions, aliases)
-  return new ChargingState(
-    { tokens, running, bootCounts, switches, transactions, aliases, steps: [...answeredSteps, ...steps].map(toStep) },
-    limits,
-  )
+  return new ChargingState({
+    ...{ tokens, running, bootCounts, switches, transactions, aliases },
+    steps: [...answeredSteps, ...steps].map(toStep),
+  })
 }
 
 function needsOf(record: InboundRecord): Needs {

@@ -1,6 +1,6 @@
-import type { MeterValueReading, SampleReading } from '@busbar/ocpp'
-import { isFarAhead, readingKey } from './keys.js'
-import { type EnergySample, registerName } from './registers.js'
+import type { Decimal, MeterValueReading, SampleReading } from '@busbar/ocpp'
+import { isFarAhead, isPlausibleClock, readingKey } from './keys.js'
+import { type EnergySample, type RegisterReading, registerName } from './registers.js'
 import { stationTime } from './wire.js'
 
 /** One meterValue as it is kept: a row of meter_reading, and what it says of energy. */
@@ -19,21 +19,22 @@ export function toMeterValue(
   receivedAt: Date,
 ): MeterValue {
   const { at } = stationTime(reading, receivedAt)
-  const time = readingTime(at, receivedAt)
   return {
     sampledAt: at,
     contentKey: readingKey(ocppTransactionId, reading.sent),
     samples: reading.sent,
-    energy: reading.samples.flatMap((sample) => toEnergySample(sample, time) ?? []),
+    energy: reading.samples.flatMap((sample) => toEnergySample(sample, at, receivedAt) ?? []),
   }
 }
 
 /**
- * The time a reading is sorted by. A clock that lags keeps its order (it lags until it is set, and jumps forward);
+ * A reading with the time it is sorted by. A clock that lags keeps its order (it lags until it is set, and jumps forward);
  * one that runs ahead would make its reading the last for ever.
  */
-export function readingTime(at: Date, receivedAt: Date): string {
-  return (isFarAhead(at, receivedAt) ? receivedAt : at).toISOString()
+export function toReading(wh: Decimal, at: Date, receivedAt: Date): RegisterReading {
+  const time = isFarAhead(at, receivedAt) ? receivedAt : at
+  const isSet = isPlausibleClock(time, receivedAt)
+  return { at: time.toISOString(), wh, ...(!isSet && { receivedAt: receivedAt.toISOString() }) }
 }
 
 const energyMeasurand = /^Energy\.(Active|Reactive|Apparent)\.(Import|Export|Net)(\.(Register|Interval))?$/
@@ -42,7 +43,7 @@ const phases = new Set(['', 'N', 'L1', 'L2', 'L3', 'L1-N', 'L2-N', 'L3-N', 'L1-L
 const locations = new Set(['Body', 'Cable', 'EV', 'Inlet', 'Outlet', 'Upstream'])
 
 /** @returns null when the sample measures no energy, is only signed, or comes in words of its own */
-function toEnergySample(sample: SampleReading, at: string): EnergySample | null {
+function toEnergySample(sample: SampleReading, at: Date, receivedAt: Date): EnergySample | null {
   const measurand = energyMeasurand.exec(sample.measurand)
   const phase = sample.phase ?? ''
   if (!measurand || sample.value === null || !energyUnits.has(sample.unit)) return null
@@ -50,6 +51,6 @@ function toEnergySample(sample: SampleReading, at: string): EnergySample | null 
   return {
     kind: measurand[4] === 'Interval' ? 'interval' : 'register',
     name: registerName(sample.measurand, phase, sample.location),
-    reading: { at, wh: sample.value },
+    reading: toReading(sample.value, at, receivedAt),
   }
 }

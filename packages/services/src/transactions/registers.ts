@@ -5,6 +5,8 @@ export interface RegisterReading {
   /** ISO 8601 in UTC with milliseconds, so that texts sort as times. */
   at: string
   wh: Decimal
+  /** When it was first heard of; only where `at` is no time of day, because the station's clock was never set. */
+  receivedAt?: string
 }
 
 /** All that is kept of a register, however many readings came: its ends, the one after the first, and the highest. */
@@ -77,13 +79,20 @@ function mergeReading(register: Register, reading: RegisterReading): Register {
   const isFirst = compareReadings(reading, first) < 0
   const isSecond = !isFirst && compareReadings(reading, first) > 0 && (!second || compareReadings(reading, second) < 0)
   const isLast = compareReadings(reading, last) > 0
-  if (!isHighest && !isFirst && !isSecond && !isLast) return register
-  return {
-    first: isFirst ? reading : first,
-    second: isFirst ? first : isSecond ? reading : second,
-    last: isLast ? reading : last,
+  const merged = {
+    first: isFirst ? reading : firstHeard(first, reading),
+    second: isFirst ? first : isSecond ? reading : second && firstHeard(second, reading),
+    last: isLast ? reading : firstHeard(last, reading),
     maxWh: isHighest ? reading.wh : maxWh,
   }
+  const isNew = merged.first !== first || merged.second !== second || merged.last !== last || isHighest
+  return isNew ? merged : register
+}
+
+/** @returns `known`, unless `reading` is the same one and was heard of before it */
+function firstHeard(known: RegisterReading, reading: RegisterReading): RegisterReading {
+  if (!known.receivedAt || !reading.receivedAt || compareReadings(known, reading) !== 0) return known
+  return reading.receivedAt < known.receivedAt ? reading : known
 }
 
 function mergeInterval(registers: Registers, { name, reading }: EnergySample): boolean {

@@ -6,7 +6,7 @@ import {
   type PresentedToken,
   type Token,
 } from './authorization.js'
-import type { EnergyLimits } from './energy.js'
+import { defaultMaxPowerW } from './energy.js'
 import type { MeterValue } from './meter-values.js'
 import { type ChargingTransaction, newTransaction, refresh, type TransactionFlag } from './transaction.js'
 
@@ -67,7 +67,6 @@ export interface LoadedState {
 
 /** What a batch knows and changes. Holds no rule but the bookkeeping; synchronous and without I/O. */
 export class ChargingState {
-  readonly limits: EnergyLimits
   readonly #tokens = new Map<string, Token[]>()
   readonly #bootCounts: ReadonlyMap<string, number>
   readonly #switches: LoadedState['switches']
@@ -86,8 +85,7 @@ export class ChargingState {
   readonly newAliases: Alias[] = []
   readonly newReadings: ReadingRow[] = []
 
-  constructor(loaded: LoadedState, limits: EnergyLimits) {
-    this.limits = limits
+  constructor(loaded: LoadedState) {
     this.#bootCounts = loaded.bootCounts
     this.#switches = loaded.switches
     for (const token of loaded.tokens) append(this.#tokens, token.foldedValue, token)
@@ -195,12 +193,17 @@ export class ChargingState {
 
   /** Derives what follows from what was merged, and has the row written. Call after every change. */
   keep(transaction: ChargingTransaction, receivedAt: Date): void {
-    refresh(transaction, this.limits)
+    refresh(transaction, this.#maxPowerW(transaction.stationId))
     transaction.bootCount = Math.max(transaction.bootCount, this.bootCount(transaction.stationId))
     if (receivedAt < transaction.createdAt) transaction.createdAt = receivedAt
     if (receivedAt > transaction.updatedAt) transaction.updatedAt = receivedAt
     this.changedTransactions.add(transaction)
     this.#index(transaction)
+  }
+
+  #maxPowerW(stationId: string): number {
+    const { maxPowerW } = this.switches(stationId)
+    return typeof maxPowerW === 'number' ? maxPowerW : defaultMaxPowerW
   }
 
   #index(transaction: ChargingTransaction): void {

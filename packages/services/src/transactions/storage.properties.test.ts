@@ -13,6 +13,7 @@ import {
   decide,
   event201,
   idToken,
+  meterValues16,
   minute,
   newId,
   propertyRuns,
@@ -101,6 +102,17 @@ test('tokens are found whatever their letter case, and only when they exist', as
   expect(answers).toMatchObject([
     { result: { idTagInfo: { status: 'Accepted' } } },
     { result: { idTagInfo: { status: 'Invalid' } } },
+  ])
+})
+
+test('readings alone are held against the power that the operator set for their station', async () => {
+  const [stationId, switches] = ['POWER', { maxPowerW: 22_000 }]
+  await db.database.prisma.station.create({ data: { id: stationId, foldedId: 'power', switches } })
+  await batch([start16({ meterStart: 0 }, 800, { stationId })])
+  await batch([meterValues16({ transactionId: 800 }, { [minute(10)]: 51_000 }, { stationId })])
+
+  expect((await storedRows(db.database, stationId)).transactions).toMatchObject([
+    { status: 'active', heldReasons: ['begin-unconfirmed', 'power-implausible'] },
   ])
 })
 

@@ -2,7 +2,7 @@ import type { Headers } from '@busbar/backbone'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { decisionContext, inboundCall, inboundRecord } from '../pipeline/testing.js'
 import type { Token } from './authorization.js'
-import { createTransactionsService, transactionsDefaults } from './service.js'
+import { createTransactionsService } from './service.js'
 import { ChargingState, type LoadedState } from './state.js'
 
 /** Builders of this folder's tests: what a test does not care about is filled in. */
@@ -37,7 +37,7 @@ export function chargingState(loaded: Partial<LoadedState> = {}): ChargingState 
     steps: [],
     running: [],
   }
-  return new ChargingState({ ...nothing, ...loaded }, transactionsDefaults)
+  return new ChargingState({ ...nothing, ...loaded })
 }
 
 const service = createTransactionsService()

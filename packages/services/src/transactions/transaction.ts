@@ -1,4 +1,4 @@
-import { type Energy, type EnergyLimits, toEnergy } from './energy.js'
+import { type Energy, toEnergy } from './energy.js'
 import { type EnergySample, emptyRegisters, mergeSample, type Registers } from './registers.js'
 import { contains, gaps, insert, type SequenceSet } from './sequence-set.js'
 import { toInt4 } from './wire.js'
@@ -191,10 +191,10 @@ export function mergeSamples(transaction: ChargingTransaction, samples: readonly
 }
 
 /** Derives what follows from the rest. Call after every merge. */
-export function refresh(transaction: ChargingTransaction, limits: EnergyLimits): Energy {
+export function refresh(transaction: ChargingTransaction, maxPowerW: number): Energy {
   const { evidence } = transaction
   transaction.status = transaction.startedAt === null ? 'orphan' : transaction.endedAt === null ? 'active' : 'ended'
-  const energy = toEnergy(transaction.registers, limits)
+  const energy = toEnergy(transaction.registers, maxPowerW)
   transaction.energyWh = energy.wh
   transaction.energySource = energy.source
   transaction.heldReasons = energy.heldReasons

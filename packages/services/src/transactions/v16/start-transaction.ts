@@ -5,7 +5,7 @@ import { conclude } from '../change.js'
 import { snapshot, toEvents } from '../events.js'
 import { keepToken, toStoredPayload } from '../kept-token.js'
 import { startKey16, startStepKey } from '../keys.js'
-import { readingTime } from '../meter-values.js'
+import { toReading } from '../meter-values.js'
 import type { NeedsOf } from '../needs.js'
 import { dropNeedlessIntervals } from '../registers.js'
 import type { ChargingState } from '../state.js'
@@ -102,7 +102,7 @@ function begin(
   // Connector n of 1.6 is the only connector of EVSE n.
   transaction.connectorNumber = 1
   transaction.reservationId = toInt4(start.reservationId)
-  transaction.registers.start = { at: readingTime(at, receivedAt), wh: start.meterStartWh }
+  transaction.registers.start = toReading(start.meterStartWh, at, receivedAt)
   dropNeedlessIntervals(transaction.registers)
   // First of all, because what is superseded no longer counts against the token.
   const superseded = supersede(transaction, state, receivedAt)

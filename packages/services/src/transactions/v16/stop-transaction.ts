@@ -5,7 +5,7 @@ import { conclude } from '../change.js'
 import { snapshot } from '../events.js'
 import { keepToken, toStoredPayload } from '../kept-token.js'
 import { stopStepKey, strayStopKey16 } from '../keys.js'
-import { readingTime, toMeterValue } from '../meter-values.js'
+import { toMeterValue, toReading } from '../meter-values.js'
 import type { NeedsOf } from '../needs.js'
 import { dropNeedlessIntervals } from '../registers.js'
 import type { ChargingState } from '../state.js'
@@ -109,7 +109,7 @@ function end(
     transaction.endedAt = at
     transaction.stoppedReason = stop.reason
     transaction.stopTokenValue = token?.value ?? null
-    transaction.registers.stop = { at: readingTime(at, receivedAt), wh: stop.meterStopWh }
+    transaction.registers.stop = toReading(stop.meterStopWh, at, receivedAt)
     dropNeedlessIntervals(transaction.registers)
     for (const { energy } of meterValues) mergeSamples(transaction, energy)
   }

@@ -5,6 +5,7 @@ import {
   chargingState,
   decide,
   meterValues16,
+  minute,
   start16,
   startedAt,
   stop16,
@@ -58,6 +59,34 @@ test('a Stop that comes after all still counts for the one that was ended for wa
   expect(first).toMatchObject({ energyWh: 5000n, stoppedReason: 'PowerLoss' })
   expect(first?.flags).not.toContain('conflict')
   expect(first?.endedAt).toEqual(new Date('2026-03-01T11:00:00.000Z'))
+})
+
+test('what an EVSE can deliver is what the operator says: a session of more is held', () => {
+  const station = (maxPowerW?: number) =>
+    chargingState({ switches: new Map([['CP-1', maxPowerW === undefined ? {} : { maxPowerW }]]) })
+  const charge = (state: ReturnType<typeof station>) => {
+    decide(state, start16({ meterStart: 0 }))
+    return decide(state, stop16({ meterStop: 55_000 })).events?.map(({ type }) => type)
+  }
+
+  expect(charge(station(22_000))).toEqual(['transaction.ended', 'transaction.held'])
+  expect(charge(station(50_000))).toEqual(['transaction.ended'])
+  expect(charge(station())).toEqual(['transaction.ended'])
+})
+
+test.each([
+  ['a start of 1970', { timestamp: '1970-01-01T00:00:07Z' }, 60],
+  ['a Stop of 1970', { meterStart: 1000 }, 0],
+])('%s makes no session of half a century', (_, start, minutes) => {
+  const state = chargingState({ switches: new Map([['CP-1', { maxPowerW: 11_000 }]]) })
+  const stop = { timestamp: minutes > 0 ? minute(minutes) : '1970-01-01T01:00:00Z' }
+  const heard = (minutes: number) => ({ receivedAt: new Date(minute(minutes)) })
+  decide(state, start16(start, 1, heard(0)))
+  decide(state, stop16({ transactionId: 1, meterStop: 12_000, ...stop }, heard(60)))
+  decide(state, start16({ ...start, connectorId: 2 }, 2, heard(0)))
+  decide(state, stop16({ transactionId: 2, meterStop: 41_000, ...stop }, heard(60)))
+
+  expect([...state.changedTransactions].map(({ heldReasons }) => heldReasons)).toEqual([[], ['power-implausible']])
 })
 
 test('without the switch the one before stays open and is marked', () => {
