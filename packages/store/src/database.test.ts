@@ -70,7 +70,8 @@ describe('commit', () => {
     const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 5000 })
     const id = newId()
 
-    await expect(database.commit([insertSites([{ id, name: 'Depot' }])])).rejects.toBeInstanceOf(UnavailableError)
+    const cut = database.commit([insertSites([{ id, name: 'Depot' }]), statement('SELECT 1')])
+    await expect(cut).rejects.toBeInstanceOf(UnavailableError)
 
     await expect.poll(() => siteExists(id)).toBe(true)
     await database.close()

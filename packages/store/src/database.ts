@@ -108,6 +108,9 @@ export function openDatabase(config: DatabaseConfig): Database {
 
 async function commitOn(pool: pg.Pool, statements: readonly Sql[]): Promise<unknown[][]> {
   if (statements.length === 0) return []
+  const [only, ...others] = statements
+  // One statement is a transaction of its own.
+  if (only && others.length === 0) return [(await pool.query(only)).rows]
   const client = await pool.connect()
   // A connection that dies here fails every statement below; without a listener its error event would end the process.
   const ignore = () => {}

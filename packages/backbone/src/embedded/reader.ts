@@ -38,6 +38,12 @@ const selectNext = sql(`
   WHERE before < ${maxReadBytes}
   ORDER BY "offset"`)
 
+/** One read brings so much and no more; what is appended meanwhile wakes the reader again. */
+function mayHaveMore(records: readonly LogRecord[]): boolean {
+  const bytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+  return records.length >= recordsPerPartition || bytes >= maxReadBytes
+}
+
 interface Row {
   topic: string
   partition: number
@@ -94,8 +100,7 @@ export class EmbeddedReader {
       try {
         const records = await this.#read(dirty)
         if (records.length > 0) await this.#options.deliver(records, this.#positions)
-        // There may be more than one read brings.
-        for (const record of records) this.#dirty.add(positionKey(record))
+        if (mayHaveMore(records)) for (const key of dirty) this.#dirty.add(key)
         this.#failures = 0
       } catch (cause) {
         await this.#recover(cause)
