@@ -22,6 +22,7 @@ const oddities: Record<string, (known: number, end: Reading, random: Random) => 
     ends: false,
   }),
   '-1': (_known, end) => ({ stops: [stopMessage(-1, end, token)], ends: true }),
+  '-1 without idTag': (_known, end) => ({ stops: [stopMessage(-1, end)], ends: true }),
   '0': (_known, end) => ({ stops: [stopMessage(0, end, token)], ends: true }),
   'a negative id of its own': (_known, end) => ({ stops: [stopMessage(-77, end, token)], ends: true }),
   'no idTag': (known, end) => ({ stops: [stopMessage(known, end)], ends: true }),

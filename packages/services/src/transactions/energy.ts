@@ -107,13 +107,24 @@ function measureMeter(
       total && isUnconfirmed(start, total.register.first, maxPowerW) ? ['begin-unconfirmed'] : []
     return difference(start, stop, 'start-stop', heldReasons)
   }
-  // A series below the start counts on its own, per session (lbb#2093): the two cannot be subtracted.
-  if (start && total && compareDecimals(total.register.first.wh, start.wh) >= 0) {
+  if (start && total && isOfOneMeter(start, total.register)) {
     const { last } = total.register
     const heldReasons: HeldReason[] = isUnconfirmed(start, total.register.first, maxPowerW) ? ['begin-unconfirmed'] : []
     return difference(start, last, `start, ${total.name}`, heldReasons)
   }
   return null
+}
+
+/** A series below the start counts on its own, per session (lbb#2093): the two cannot be subtracted. */
+function isOfOneMeter(start: RegisterReading, { first }: Register): boolean {
+  return compareDecimals(first.wh, start.wh) >= 0
+}
+
+/** Where the meter that meterStart and meterStop are read from stood when it was last heard of. */
+export function lastKnownWh(registers: Registers): Decimal | null {
+  const { start } = registers
+  const total = totalRegister(registers)
+  return start && total && isOfOneMeter(start, total.register) ? total.register.last.wh : (start?.wh ?? null)
 }
 
 function difference(from: RegisterReading, to: RegisterReading, source: string, heldReasons: HeldReason[]): Measured {

@@ -73,8 +73,15 @@ function findTransaction(
   // Filed under its own key, so that a replay finds where the first one was put.
   const placed = state.findByOcppId(stationId, stepKey)
   if (placed) return placed
-  const token = stop.idTag ? state.authorize(presentedBy(stop.idTag, state, stationId), now).token : null
-  const match = matchStop(stop, token, state.openTransactions(stationId))
+  const { at, isPlausible } = stationTime(stop.timestamp, receivedAt)
+  const presented = stop.idTag?.trim() ? presentedBy(stop.idTag, state, stationId) : null
+  const stray = {
+    at: isPlausible ? at : null,
+    wh: stop.meterStopWh.startsWith('-') ? null : stop.meterStopWh,
+    presented,
+    token: presented && state.authorize(presented, now).token,
+  }
+  const match = matchStop(stray, state.openTransactions(stationId))
   if (match) addFlag(match, 'matched')
   const naturalKey = strayStopKey16(stationId, stepKey)
   const transaction =
