@@ -1,5 +1,5 @@
 /**
- * The configuration keys of OCPP 1.6 §9 and of the security white paper, edition 3 §2.
+ * The configuration keys of OCPP 1.6 §9 with errata 3.80, 3.83, 3.84, and of the security white paper, edition 3 §2.
  * access: what a station may do with it, 'R or RW' where the standard leaves that to the station.
  */
 export interface ConfigurationKey {
@@ -41,6 +41,7 @@ const keys: readonly ConfigurationKey[] = [
   boolean('LocalAuthorizeOffline'),
   boolean('LocalPreAuthorize'),
   integer('MaxEnergyOnInvalidId'),
+  integer('MessageTimeout'),
   list('MeterValuesAlignedData'),
   readOnly(integer('MeterValuesAlignedDataMaxLength')),
   list('MeterValuesSampledData'),

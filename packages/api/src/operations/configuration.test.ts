@@ -67,6 +67,7 @@ test.each([
     '101',
     ['LightIntensity is at most 100.', 'The station said that it does not know LightIntensity.'],
   ],
+  ['MessageTimeout', '60', []],
   ['Colour', 'green', ['Neither the standard nor the station has named a key Colour.']],
 ])('%s = %j is sent with the warnings %j', async (key, value, warnings) => {
   const response = await post('change', { key, value })
