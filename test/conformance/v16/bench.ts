@@ -80,6 +80,13 @@ export class Bench {
     this.certified = { ...this.overTls(), id: `SP3-${number}`, serialNumber: `SN-${number}` }
   }
 
+  /** Another station of profile 1, for what the one of all cases must not be: new, or of other switches. */
+  async registers(draft: { id?: string; password?: string; switches?: object } = {}): Promise<Identity> {
+    const { id = `OWN-${randomBytes(4).toString('hex')}`, password = newPassword(), ...rest } = draft
+    await this.system.api.registerStation(id, password, rest)
+    return { url: this.station.url, id, password }
+  }
+
   /** Where TLS stations connect, with what they need to know the server. */
   overTls(): Pick<Identity, 'url'> & { tls: ConnectionOptions } {
     const { certificate: ca } = this.doors.serverRoot

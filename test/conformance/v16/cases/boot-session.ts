@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { cold, type Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 /** Core: boot, session, cache. */
 export const bootSession = {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { family } from '../bench.js'
 import { cold, type Lab, minutesAgo } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 import { requiredKeys } from './configuration.js'
 import { energy } from './trigger.js'
 

@@ -1,5 +1,5 @@
 import type { Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 export const upload = 'ftp://lab:secret@files.example.com/in'
 const image = 'https://firmware.example.com/strict-2.0.bin'

@@ -1,25 +1,32 @@
 import { expect } from 'vitest'
 import type { Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
-interface SentList {
+export interface SentList {
   listVersion: number
   updateType: string
   localAuthorizationList?: { idTag: string; idTagInfo?: object }[]
 }
+
+export const tagsOf = ({ localAuthorizationList = [] }: SentList) => localAuthorizationList.map(({ idTag }) => idTag)
 
 let version = 0
 
 /** Rises from case to case, as a tool's operator would number its lists. */
 export const nextVersion = () => ++version
 
+/** Busbar may have drawn the last one. */
+export const goesOnFrom = ({ listVersion }: SentList) => {
+  version = Math.max(version, listVersion)
+}
+
 /** A full list of these tokens, accepted. @returns its version */
 export async function sendsFullList(lab: Lab, tokens: string[]): Promise<number> {
   const sent = await lab.asks<SentList>(wishes.sendList('full', nextVersion(), tokens), { status: 'Accepted' })
   expect(sent.listVersion).toBeGreaterThan(0)
-  expect(sent.localAuthorizationList?.map(({ idTag }) => idTag).sort()).toEqual([...tokens].sort())
+  expect(tagsOf(sent).sort()).toEqual([...tokens].sort())
   expect(sent.localAuthorizationList?.every(({ idTagInfo }) => idTagInfo)).toBe(true)
-  version = Math.max(version, sent.listVersion)
+  goesOnFrom(sent)
   return sent.listVersion
 }
 
@@ -61,9 +68,9 @@ export const localList = {
     await lab.asks(wishes.listVersion(), { listVersion: before })
     const wish = wishes.sendList('differential', nextVersion(), [sibling])
     const sent = await lab.asks<SentList>(wish, { status: 'Accepted' })
-    expect(sent.localAuthorizationList?.map(({ idTag }) => idTag)).toEqual([sibling])
+    expect(tagsOf(sent)).toEqual([sibling])
     expect(sent.listVersion).toBeGreaterThan(before)
-    version = Math.max(version, sent.listVersion)
+    goesOnFrom(sent)
     await lab.showsList(sent.listVersion, [valid, sibling])
   },
 }

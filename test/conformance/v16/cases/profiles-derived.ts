@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import { family, unknownCard } from '../bench.js'
+import { family, type Identity, unknownCard } from '../bench.js'
 import type { Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 import { upload } from './firmware.js'
-import { nextVersion, sendsFullList } from './local-list.js'
+import { goesOnFrom, nextVersion, type SentList, sendsFullList, tagsOf } from './local-list.js'
 import { reserves } from './reservation.js'
 import { sets } from './smart-charging.js'
 
@@ -21,10 +21,39 @@ const generous = {
   ChargingScheduleAllowedChargingRateUnit: 'Current,Power',
 }
 
+/** More tokens than one message may hold: a Full, and Differentials that follow it. */
+async function sendsInParts(lab: Lab, tokens: string[]): Promise<void> {
+  const sent = lab.sends(wishes.sendList('full', nextVersion(), tokens))
+  const parts: SentList[] = []
+  while (parts.flatMap(tagsOf).length < tokens.length) {
+    parts.push(await lab.station.isAsked<SentList>('SendLocalList', accepted))
+  }
+  expect((await sent).body.status).toBe('accepted')
+  expect(parts.map(({ updateType }) => updateType)).toEqual(['Full', 'Differential'])
+  expect(parts.every((part) => tagsOf(part).length <= 2)).toBe(true)
+  const last = parts.at(-1) as SentList
+  goesOnFrom(last)
+  await lab.showsList(last.listVersion, tokens)
+}
+
+/** Where the operator has switched that on, a refused change leads to one question and one full list, unasked. */
+async function fallsBack(lab: Lab, identity: Identity): Promise<void> {
+  const { valid, sibling } = lab.bench.tokens
+  await lab.connects(identity)
+  await lab.boots()
+  const version = await sendsFullList(lab, [valid])
+  const differential = wishes.sendList('differential', nextVersion(), [sibling])
+  await lab.asks(differential, { status: 'VersionMismatch' }, 'rejected')
+  await lab.station.isAsked('GetLocalListVersion', { listVersion: version })
+  const full = await lab.station.isAsked<SentList>('SendLocalList', accepted)
+  expect(full.updateType).toBe('Full')
+  await lab.showsList(full.listVersion, [valid, sibling])
+}
+
 /** Local list, firmware, reservation, trigger, smart charging (derived). */
 export const profilesDerived = {
   'UC16-List-1': async (lab: Lab) => {
-    const { valid, parent, sibling, single } = lab.bench.tokens
+    const { valid, parent, sibling, single, expired } = lab.bench.tokens
     await tellsKeys(lab, { SendLocalListMaxLength: '2', LocalAuthListMaxLength: '4' })
     await sendsFullList(lab, [valid])
     const differential = wishes.sendList('differential', nextVersion(), [sibling])
@@ -32,22 +61,8 @@ export const profilesDerived = {
     const again = await sendsFullList(lab, [valid, sibling])
     await lab.showsList(again, [valid, sibling])
 
-    if (lab.mode === 'typed') {
-      // More than one message may hold: a Full and Differentials that follow it.
-      const tokens = [valid, sibling, parent, single]
-      const sent = lab.sends(wishes.sendList('full', 0, tokens))
-      const parts: { updateType: string; localAuthorizationList: { idTag: string }[]; listVersion: number }[] = []
-      while (parts.flatMap(({ localAuthorizationList }) => localAuthorizationList).length < tokens.length) {
-        const call = await lab.station.isCalled('SendLocalList')
-        parts.push(call.payload as (typeof parts)[number])
-        lab.station.answers(call, accepted)
-      }
-      expect((await sent).body.status).toBe('accepted')
-      expect(parts.map(({ updateType }) => updateType)).toEqual(['Full', 'Differential'])
-      expect(parts.every(({ localAuthorizationList }) => localAuthorizationList.length <= 2)).toBe(true)
-      await lab.showsList(parts.at(-1)?.listVersion ?? 0, tokens)
-      await lab.mayNotAsk(wishes.sendList('full', 0, [...tokens, lab.bench.tokens.expired]))
-    }
+    await sendsInParts(lab, [valid, sibling, parent, single])
+    await lab.mayNotAsk(wishes.sendList('full', 0, [valid, sibling, parent, single, expired]))
 
     const removing = wishes.sendList('differential', nextVersion(), [], [sibling])
     const removed = await lab.asks<{ localAuthorizationList: object[]; listVersion: number }>(removing, accepted)
@@ -55,6 +70,7 @@ export const profilesDerived = {
     const emptied = await sendsFullList(lab, [])
     await lab.showsList(emptied, [])
     await tellsKeys(lab, { SendLocalListMaxLength: '100', LocalAuthListMaxLength: '1000' })
+    await fallsBack(lab, await lab.bench.registers({ switches: { localListFallback: true } }))
   },
 
   'UC16-FW-1': async (lab: Lab) => {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { family } from '../bench.js'
 import type { Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 /** Steps 1 to 4 of most cases. @returns the number of the reservation */
 export async function reserves(lab: Lab, reserve: Partial<wishes.Reserve> = {}): Promise<number> {

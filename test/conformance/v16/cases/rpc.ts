@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { cold, type Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 const oneOf = (...codes: string[]) => expect.stringMatching(new RegExp(`^(${codes.join('|')})$`))
 
@@ -45,9 +45,7 @@ export const rpc = {
 
   'RPC16-05': cold(async (lab: Lab) => {
     const id = `RDAM ${randomUUID().slice(0, 8)}`
-    const password = randomBytes(20).toString('hex')
-    await lab.system.api.registerStation(id, password)
-    await lab.connects({ ...lab.bench.station, id, password })
+    await lab.connects(await lab.bench.registers({ id }))
     await lab.boots()
     await lab.shows('', { id, registration: 'Accepted' })
   }),
@@ -114,7 +112,6 @@ export const rpc = {
   },
 
   'RPC16-16': async (lab: Lab) => {
-    if (lab.mode === 'typed') return // The time-out is the gateway's: waiting for it once is enough.
     const silent = await lab.sends(wishes.clearCache(), { wait: 0 })
     const unanswered = await lab.station.isCalled('ClearCache')
     await lab.sends(wishes.reset('Soft'), { wait: 0, expiresInSeconds: 120 })
@@ -165,10 +162,7 @@ export const rpc = {
   },
 
   'RPC16-19': cold(async (lab: Lab) => {
-    const id = `FRESH-${randomUUID().slice(0, 8)}`
-    const password = randomBytes(20).toString('hex')
-    await lab.system.api.registerStation(id, password)
-    const fresh = { ...lab.bench.station, id, password }
+    const fresh = await lab.bench.registers()
     const status = { connectorId: 1, status: 'Available', errorCode: 'NoError' }
     await lab.connects(fresh)
     expect(await lab.station.sendsInVain('StatusNotification', status)).toBe('SecurityError')

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { fingerprintOf, TestAuthority } from '../../../support/certificates.js'
 import { cold, type Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 import { upload } from './firmware.js'
 
 const accepted = { status: 'Accepted' }
@@ -115,10 +115,7 @@ export const security = {
     await lab.connects()
     await lab.boots()
     // Plain characters, as the other way to configure it.
-    const id = `PLAIN-${randomBytes(4).toString('hex')}`
-    const plain = { ...lab.bench.station, id, password: 'plain-password-1' }
-    await lab.system.api.registerStation(plain.id, plain.password)
-    await lab.connects(plain)
+    await lab.connects(await lab.bench.registers({ password: 'plain-password-1' }))
     await lab.boots()
   }),
 

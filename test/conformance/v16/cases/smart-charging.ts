@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import type { Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 const accepted = { status: 'Accepted' }
 

@@ -7,7 +7,7 @@ import { operatorName, serverName } from '../../../support/doors.js'
 import { until } from '../../../support/system.js'
 import { type Identity, newPassword } from '../bench.js'
 import { cold, type Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 const accepted = { status: 'Accepted' }
 

@@ -1,5 +1,5 @@
 import type { Lab } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 const accepted = { status: 'Accepted' }
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { unknownCard } from '../bench.js'
 import { type Lab, minutesAgo } from '../lab.js'
-import * as wishes from '../wishes.js'
+import * as wishes from '../wishes/index.js'
 
 /** Core: unhappy flows. */
 export const unhappy = {

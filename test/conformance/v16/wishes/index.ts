@@ -1,0 +1,7 @@
+export * from './core.js'
+export * from './files.js'
+export * from './local-list.js'
+export * from './reservation.js'
+export * from './security.js'
+export * from './smart-charging.js'
+export { nextId, type Wish } from './wish.js'
