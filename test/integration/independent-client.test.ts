@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { independentClient } from '../support/independent-client.js'
-import { allServices, hasServices, type System, startDistributed, startEmbedded, until } from '../support/system.js'
+import { independentClient, password, setUps } from '../support/independent-client.js'
+import { type System, until } from '../support/system.js'
 
-const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 const now = () => new Date().toISOString()
-
-const client = (system: System, gateway: number, id: string, protocol: string) =>
-  independentClient(system, gateway, id, password, protocol)
 
 interface Shown {
   id: string
@@ -23,18 +19,6 @@ async function endedTransaction(system: System, station: string): Promise<Shown>
   })
 }
 
-const setUps = [
-  { name: 'embedded', start: () => startEmbedded() },
-  ...(hasServices()
-    ? [
-        {
-          name: 'two gateways and two workers',
-          start: () => startDistributed({ gateways: 2, workers: [allServices, allServices] }),
-        },
-      ]
-    : []),
-]
-
 describe.each(setUps)('an independent client, $name', ({ start }) => {
   let system: System
   beforeAll(async () => {
@@ -46,7 +30,7 @@ describe.each(setUps)('an independent client, $name', ({ start }) => {
   test('charges on OCPP 1.6, changing the gateway in the middle, and is stopped by the operator', async () => {
     const id = `RPC16-${randomUUID().slice(0, 8)}`
     await system.api.registerStation(id, password)
-    const station = client(system, 0, id, 'ocpp1.6')
+    const station = independentClient(system, 0, id, 'ocpp1.6')
     await station.connect()
     const boot = await station.call('BootNotification', { chargePointVendor: 'ocpp-rpc', chargePointModel: 'client' })
     expect(boot).toMatchObject({ status: 'Accepted' })
@@ -56,7 +40,7 @@ describe.each(setUps)('an independent client, $name', ({ start }) => {
     const { transactionId } = (await station.call('StartTransaction', start)) as { transactionId: number }
     await station.close()
 
-    const moved = client(system, 1, id, 'ocpp1.6')
+    const moved = independentClient(system, 1, id, 'ocpp1.6')
     let stopped: unknown
     moved.handle('RemoteStopTransaction', async ({ params }) => {
       stopped = params
@@ -80,7 +64,7 @@ describe.each(setUps)('an independent client, $name', ({ start }) => {
   test('charges on OCPP 2.0.1, changing the gateway in the middle', async () => {
     const id = `RPC201-${randomUUID().slice(0, 8)}`
     await system.api.registerStation(id, password)
-    const station = client(system, 0, id, 'ocpp2.0.1')
+    const station = independentClient(system, 0, id, 'ocpp2.0.1')
     await station.connect()
     const boot = await station.call('BootNotification', {
       reason: 'PowerUp',
@@ -106,7 +90,7 @@ describe.each(setUps)('an independent client, $name', ({ start }) => {
     expect(started).toMatchObject({ idTokenInfo: { status: 'Accepted' } })
     await station.close()
 
-    const moved = client(system, 1, id, 'ocpp2.0.1')
+    const moved = independentClient(system, 1, id, 'ocpp2.0.1')
     await moved.connect()
     await moved.call('TransactionEvent', {
       eventType: 'Updated',

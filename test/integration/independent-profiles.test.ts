@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { RPCClient } from 'ocpp-rpc'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificateRequest, TestAuthority } from '../support/certificates.js'
-import { independentClient } from '../support/independent-client.js'
-import { allServices, hasServices, type System, startDistributed, startEmbedded } from '../support/system.js'
+import { independentClient, password, setUps } from '../support/independent-client.js'
+import type { System } from '../support/system.js'
 
-const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 const token = 'RPC-TOKEN'
-const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString()
 const now = () => new Date().toISOString()
 const accepted = { status: 'Accepted' }
 const root = await TestAuthority.create()
@@ -15,8 +13,8 @@ const hash = { hashAlgorithm: 'SHA256', issuerNameHash: 'aa', issuerKeyHash: 'bb
 
 /** What the operator wants, what the station is asked, what it answers, and what it says of itself afterwards. */
 interface Step {
-  /** The typed endpoint; else `action` goes out as a raw command with `asked` as its payload. */
-  wish?: { path: string; body: object }
+  /** For the typed endpoint: Busbar builds the message. */
+  wish: { path: string; body: object }
   action: string
   asked: object
   answer: object
@@ -32,6 +30,7 @@ const profile = {
   periods: [{ start: 0, limit: 16 }],
 }
 const firmware = { location: 'https://files.example/firmware.bin' }
+const signed = { signingCertificate: 'PEM', signature: 'AAAA' }
 
 const sessions: Record<string, Step[]> = {
   Core: [
@@ -168,16 +167,23 @@ const sessions: Record<string, Step[]> = {
   ],
   'Local Auth List Management': [
     {
+      wish: { path: 'local-list/send', body: { mode: 'full', tokens: [token] } },
       action: 'SendLocalList',
       asked: {
         listVersion: 1,
         updateType: 'Full',
-        localAuthorizationList: [{ idTag: token, idTagInfo: { status: 'Accepted', expiryDate: inAnHour() } }],
+        localAuthorizationList: [{ idTag: token, idTagInfo: { status: 'Accepted' } }],
       },
       answer: accepted,
     },
-    { action: 'GetLocalListVersion', asked: {}, answer: { listVersion: 1 } },
     {
+      wish: { path: 'local-list/version', body: {} },
+      action: 'GetLocalListVersion',
+      asked: {},
+      answer: { listVersion: 1 },
+    },
+    {
+      wish: { path: 'local-list/send', body: { mode: 'differential', remove: [token] } },
       action: 'SendLocalList',
       asked: { listVersion: 2, updateType: 'Differential', localAuthorizationList: [{ idTag: token }] },
       answer: { status: 'VersionMismatch' },
@@ -237,31 +243,18 @@ const sessions: Record<string, Step[]> = {
       says: [['SecurityEventNotification', { type: 'FirmwareUpdated', timestamp: now() }]],
     },
     {
+      wish: { path: 'firmware/update-signed', body: { ...firmware, ...signed } },
       action: 'SignedUpdateFirmware',
-      asked: {
-        requestId: 12,
-        firmware: { ...firmware, retrieveDateTime: inAnHour(), signingCertificate: 'PEM', signature: 'AAAA' },
-      },
+      asked: { firmware: { ...firmware, ...signed } },
       answer: accepted,
-      says: ['Downloading', 'SignatureVerified', 'Installing', 'Installed'].map((status) => [
-        'SignedFirmwareStatusNotification',
-        { status, requestId: 12 },
-      ]),
+      says: ({ requestId }) =>
+        ['Downloading', 'SignatureVerified', 'Installing', 'Installed'].map((status) => [
+          'SignedFirmwareStatusNotification',
+          { status, requestId },
+        ]),
     },
   ],
 }
-
-const setUps = [
-  { name: 'embedded', start: () => startEmbedded() },
-  ...(hasServices()
-    ? [
-        {
-          name: 'two gateways and two workers',
-          start: () => startDistributed({ gateways: 2, workers: [allServices, allServices] }),
-        },
-      ]
-    : []),
-]
 
 describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) => {
   let system: System
@@ -274,18 +267,13 @@ describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) =>
   async function boot(gateway: number): Promise<{ id: string; station: RPCClient }> {
     const id = `RPC-${randomUUID().slice(0, 8)}`
     await system.api.registerStation(id, password)
-    const station = independentClient(system, gateway, id, password, 'ocpp1.6')
+    const station = independentClient(system, gateway, id, 'ocpp1.6')
     await station.connect()
     await station.call('BootNotification', { chargePointVendor: 'ocpp-rpc', chargePointModel: 'client' })
     for (const connectorId of [0, 1]) {
       await station.call('StatusNotification', { connectorId, errorCode: 'NoError', status: 'Available' })
     }
     return { id, station }
-  }
-
-  async function operate(id: string, { wish, action, asked }: Step) {
-    const { path, body } = wish ?? { path: 'commands', body: { action, payload: asked } }
-    return system.api.request('POST', `/stations/${id}/${path}?wait=20`, body)
   }
 
   test.each(Object.entries(sessions))('a session of %s', async (_profile, steps) => {
@@ -296,7 +284,8 @@ describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) =>
         seen = params
         return step.answer
       })
-      const { status, body } = await operate(id, step)
+      const { path, body: wished } = step.wish
+      const { status, body } = await system.api.request('POST', `/stations/${id}/${path}?wait=20`, wished)
       expect({ action: step.action, status, body, seen }).toMatchObject({
         action: step.action,
         status: 200,
@@ -332,7 +321,7 @@ describe.each(setUps)('an independent client on OCPP 1.6, $name', ({ start }) =>
   test('is commanded the moment it has connected for the first time', async () => {
     const id = `RPC-${randomUUID().slice(0, 8)}`
     await system.api.registerStation(id, password, { acceptWithoutBoot: true })
-    const station = independentClient(system, 0, id, password, 'ocpp1.6')
+    const station = independentClient(system, 0, id, 'ocpp1.6')
     station.handle('ClearCache', async () => accepted)
     await station.connect()
     const verdict = await system.api.command(id, 'ClearCache', {})
