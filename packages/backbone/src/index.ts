@@ -32,4 +32,5 @@ export {
   verdictChannel,
 } from './ports/station-channels.js'
 export { jobStatements } from './shared/jobs.js'
+export { quirkCounter, sharedMetric } from './shared/registry.js'
 export { type ServiceName, type Topics, topicNames } from './topics.js'

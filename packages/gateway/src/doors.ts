@@ -17,7 +17,7 @@ export async function openDoors(
 ): Promise<Doors> {
   const secure = config.tls && (await listenSecurely(config, config.tls, ports))
   try {
-    const plain = await listen(createServer(httpOptions(config)), config, ports.onUpgrade)
+    const plain = await listen(createServer(httpOptions(config)), config, ports)
     return {
       port: plain.port,
       tlsPort: secure?.port ?? null,

@@ -22,6 +22,7 @@ import type { HandshakeFault } from './tls/secure-listener.js'
 import { Trust } from './tls/trust.js'
 import { TrustedProxies } from './upgrade/address.js'
 import { TokenBucket } from './upgrade/admission.js'
+import { parseStationPath } from './upgrade/path.js'
 import { ProfileLocks } from './upgrade/profile-locks.js'
 import { StationDirectory } from './upgrade/station-directory.js'
 import { Throttle } from './upgrade/throttle.js'
@@ -140,7 +141,10 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   try {
     const { direct, behindProxy } = headerBytes
     const maxHeaderBytes = config.trustedProxies.length > 0 ? behindProxy : direct
-    doors = await openDoors({ ...config, maxHeaderBytes }, { trust, logger, onUpgrade, onHandshakeFault })
+    doors = await openDoors(
+      { ...config, maxHeaderBytes },
+      { trust, logger, onUpgrade, onUnboundUpgrade, onHandshakeFault },
+    )
   } catch (cause) {
     pulse.stop()
     trust.stop()
@@ -154,6 +158,11 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
       logger.error({ cause }, 'an upgrade failed')
       refuse(socket, comeBackLater('store-away', ''), '')
     })
+  }
+
+  function onUnboundUpgrade(request: IncomingMessage): void {
+    const { address } = readTransport(request, proxies, config.certificateHeader)
+    countRefused({ reason: 'connection-header', stationId: parseStationPath(request.url ?? '') ?? '' }, address)
   }
 
   function onHandshakeFault(reason: HandshakeFault, address: string): void {
@@ -229,10 +238,13 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   }
 
   function refuse(socket: Duplex, refusal: Refusal, address: string): void {
-    const { reason, stationId } = refusal
+    countRefused(refusal, address)
+    if (!socket.destroyed) writeRefusal(socket, refusal.status, refusal.headers)
+  }
+
+  function countRefused({ reason, stationId }: Pick<Refusal, 'reason' | 'stationId'>, address: string): void {
     metrics.refusedUpgrade(reason)
     if (!passing.has(reason) && stationId !== '') refused.add(stationId, reason, address)
-    if (!socket.destroyed) writeRefusal(socket, refusal.status, refusal.headers)
   }
 
   function startDraining(paceMs?: number): Promise<void> {

@@ -16,7 +16,11 @@ export interface ListenerConfig {
   maxHeaderBytes: number
 }
 
-export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+export interface ListenerPorts {
+  onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** `Upgrade: websocket` came without `Connection: Upgrade`; it was refused. */
+  onUnboundUpgrade: (request: IncomingMessage) => void
+}
 
 /** Limits of a server, with TLS or without. */
 export function httpOptions({ maxHeaderBytes, headersTimeoutMs }: ListenerConfig): ServerOptions {
@@ -31,16 +35,22 @@ export function httpOptions({ maxHeaderBytes, headersTimeoutMs }: ListenerConfig
 }
 
 /**
- * Lets the server answer upgrades and nothing else.
+ * Lets the server answer upgrades and nothing else. An upgrade is one only where `Connection` names it: else a proxy on the
+ * way may have passed on what it took for an ordinary request, and a tunnel through it would be one that it does not know
+ * of, in which the requests of others end.
+ * @see RFC 9110 §7.8
  * @throws Error when the address cannot be taken
  */
 export async function listen(
   server: Server | SecureServer,
   config: ListenerConfig & { port: number },
-  onUpgrade: OnUpgrade,
+  { onUpgrade, onUnboundUpgrade }: ListenerPorts,
 ): Promise<Listener> {
-  server.on('request', (_request, response) => {
-    response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' }).end()
+  server.on('request', (request, response) => {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') onUnboundUpgrade(request)
+    response
+      .writeHead(426, { Connection: 'Upgrade, close', Upgrade: 'websocket', 'Content-Type': 'text/plain' })
+      .end('Needed: Upgrade: websocket and Connection: Upgrade')
   })
   server.on('upgrade', (request, socket, head) => {
     // Until the WebSocket library takes it, nobody else hears the socket's errors.

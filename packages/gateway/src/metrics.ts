@@ -1,3 +1,4 @@
+import { quirkCounter, sharedMetric } from '@busbar/backbone'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { closeCodes } from './config.js'
 
@@ -55,24 +56,24 @@ export class GatewayMetrics {
   constructor(registry: Registry) {
     const tally = (name: string, help: string, labelNames: string[]) =>
       new Tally(
-        findMetric(registry, name, () => new Counter({ name, help, labelNames, registers: [registry] })),
+        sharedMetric(registry, name, () => new Counter({ name, help, labelNames, registers: [registry] })),
         labelNames,
       )
     const gauge = { name: 'busbar_gateway_connections', help: 'Open station sockets', labelNames: ['protocol'] }
-    this.connections = findMetric(registry, gauge.name, () => new Gauge({ ...gauge, registers: [registry] }))
+    this.connections = sharedMetric(registry, gauge.name, () => new Gauge({ ...gauge, registers: [registry] }))
     const offset = { name: 'busbar_gateway_clock_offset_seconds', help: 'Our clock against the store of owners' }
-    this.clockOffset = findMetric(registry, offset.name, () => new Gauge({ ...offset, registers: [registry] }))
+    this.clockOffset = sharedMetric(registry, offset.name, () => new Gauge({ ...offset, registers: [registry] }))
     const histogram = {
       name: 'busbar_gateway_answer_seconds',
       help: 'From the receipt of a call to its answer, by what it waited for',
       labelNames: ['answer'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25],
     }
-    this.#seconds = findMetric(registry, histogram.name, () => new Histogram({ ...histogram, registers: [registry] }))
+    this.#seconds = sharedMetric(registry, histogram.name, () => new Histogram({ ...histogram, registers: [registry] }))
     this.#tallies = {
       calls: tally('busbar_gateway_calls_total', 'Calls of stations', ['action', 'answer', 'outcome']),
       safe: tally('busbar_gateway_safe_answers_total', 'Answers given because no decision came', ['action']),
-      quirks: tally('busbar_quirks_total', 'Deviations of stations that were tolerated', ['kind']),
+      quirks: new Tally(quirkCounter(registry), ['kind']),
       upgrades: tally('busbar_gateway_upgrades_total', 'Stations let in', ['protocol']),
       refused: tally('busbar_gateway_refused_upgrades_total', 'Callers turned away', ['reason']),
       handshakes: tally('busbar_gateway_failed_handshakes_total', 'Callers with whom no TLS came about', ['reason']),
@@ -132,9 +133,4 @@ export class GatewayMetrics {
   flush(): void {
     for (const tally of Object.values(this.#tallies)) tally.flush()
   }
-}
-
-/** In one process several parts count under one name, quirks for one. */
-function findMetric<Metric>(registry: Registry, name: string, create: () => Metric): Metric {
-  return (registry.getSingleMetric(name) as Metric | undefined) ?? create()
 }

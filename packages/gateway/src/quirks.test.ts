@@ -76,7 +76,7 @@ describe('3a handshake and transport', () => {
     expect((await second.answer('1'))[0]).toBe(3)
   })
 
-  test('no "Connection: Upgrade", or a head that is none: refused with a status, and the next one gets in', async () => {
+  test('no "Connection: Upgrade" (Autel), or a head that is none: refused with a status, told to the operator', async () => {
     await start()
     const { port } = gateway.gateway
     for (const [head, status] of [
@@ -89,6 +89,7 @@ describe('3a handshake and transport', () => {
       expect(String(answer)).toContain(status)
       socket.destroy()
     }
+    expect(gateway.gateway.refused()).toMatchObject([{ stationId: 'CP1', reason: 'connection-header', count: 1 }])
     await lives(await gateway.connect())
   })
 

@@ -1,7 +1,7 @@
+import { quirkCounter } from '@busbar/backbone'
 import { type ChargingProfile16, formatTimestamp, truncateLimit } from '@busbar/ocpp'
 import { z } from 'zod'
 import { type Fault, ProblemError } from '../problems.js'
-import { countQuirk } from '../quirk-metrics.js'
 import { timeInput } from '../schemas.js'
 import { loadProfileFacts } from './charging-profile-facts.js'
 import { fitProfile } from './charging-profile-fit.js'
@@ -70,7 +70,7 @@ export async function toChargingProfile16(draft: ProfileDraft, context: ProfileU
   const fitted = fitProfile(draft, facts)
   const faults = [...findWishFaults(draft, facts), ...fitted.faults, ...findStationFaults(fitted, facts)]
   if (faults.length > 0) throw refusal(faults, context.use)
-  for (const quirk of fitted.quirks) countQuirk(context.metrics, quirk)
+  for (const kind of fitted.quirks) quirkCounter(context.metrics).inc({ kind })
   const { warnings, connector: connectorId } = fitted
   return { profile: fitted.isLeftOut ? null : toWire(fitted.draft, facts), connectorId, warnings }
 }

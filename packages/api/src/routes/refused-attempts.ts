@@ -11,7 +11,9 @@ const RefusedAttempts = z
         stationId: z.string().nullable().describe('As it called itself; null for one that got no TLS'),
         reason: z
           .string()
-          .describe('Of the last attempt: unknown, credentials, throttled, profile, protocol, certificate-*, tls-*'),
+          .describe(
+            'Of the last attempt: unknown, credentials, throttled, profile, protocol, connection-header, certificate-*, tls-*',
+          ),
         address: z.string(),
         count: z.int(),
         lastAt: time,

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, type Metric, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { sharedMetric } from './registry.js'
 
 /** Without labels for stations: their number has no bound. */
 export interface BackboneMetrics {
@@ -19,17 +20,14 @@ export interface BackboneMetrics {
   redisFailures: Counter
 }
 
-/** Two backbones over one registry (a test, a role beside another) share the metrics. */
 export function backboneMetrics(registry: Registry): BackboneMetrics {
   const registers = [registry]
-  const once = <M extends Metric>(name: string, create: () => M): M =>
-    (registry.getSingleMetric(name) as M | undefined) ?? create()
   const counter = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
-    once(name, () => new Counter<L>({ name, help, labelNames, registers }))
+    sharedMetric(registry, name, () => new Counter<L>({ name, help, labelNames, registers }))
   const gauge = <L extends string = never>(name: string, help: string, labelNames: L[] = []) =>
-    once(name, () => new Gauge<L>({ name, help, labelNames, registers }))
+    sharedMetric(registry, name, () => new Gauge<L>({ name, help, labelNames, registers }))
   const histogram = <L extends string = never>(name: string, help: string, buckets: number[], labelNames: L[] = []) =>
-    once(name, () => new Histogram<L>({ name, help, buckets, labelNames, registers }))
+    sharedMetric(registry, name, () => new Histogram<L>({ name, help, buckets, labelNames, registers }))
   const sizes = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000]
   const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 20]
   return {

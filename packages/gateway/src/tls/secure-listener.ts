@@ -1,6 +1,6 @@
 import { createServer } from 'node:https'
 import type { Logger } from 'pino'
-import { httpOptions, type Listener, type ListenerConfig, listen, type OnUpgrade } from '../listener.js'
+import { httpOptions, type Listener, type ListenerConfig, type ListenerPorts, listen } from '../listener.js'
 import { readServerCertificates, type TlsConfig, toContextOptions } from './server-context.js'
 import type { Trust } from './trust.js'
 
@@ -12,10 +12,9 @@ export interface SecureListener extends Listener {
   reload(): Promise<void>
 }
 
-export interface SecureListenerPorts {
+export interface SecureListenerPorts extends ListenerPorts {
   trust: Trust
   logger: Logger
-  onUpgrade: OnUpgrade
   onHandshakeFault: (fault: HandshakeFault, address: string) => void
 }
 
@@ -27,7 +26,7 @@ export interface SecureListenerPorts {
 export async function listenSecurely(
   config: ListenerConfig,
   tls: TlsConfig,
-  { trust, logger, onUpgrade, onHandshakeFault }: SecureListenerPorts,
+  { trust, logger, onHandshakeFault, ...ports }: SecureListenerPorts,
 ): Promise<SecureListener> {
   let certificates = await readServerCertificates(tls.certificates)
   const context = () => toContextOptions(tls, certificates, trust.anchors)
@@ -53,7 +52,7 @@ export async function listenSecurely(
       logger.error({ cause }, 'the server certificates cannot be reloaded, the old ones stay')
     }
   }
-  const listener = await listen(server, { ...config, port: tls.port }, onUpgrade)
+  const listener = await listen(server, { ...config, port: tls.port }, ports)
   trust.onChange(() => server.setSecureContext(context()))
   const timer = setInterval(() => void reload(), tls.reloadMs)
   return {

@@ -24,6 +24,7 @@ export interface UpgradeRequest extends Pick<Transport, 'address' | 'isSecure' |
 /** Label of the metric of refused upgrades. */
 export type RefusalReason =
   | 'handshake'
+  | 'connection-header'
   | 'path'
   | 'throttled'
   | 'unknown'

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sharedMetric } from '@busbar/backbone'
 import { OcppError } from '@busbar/ocpp'
 import { Counter, type Registry } from 'prom-client'
 import { outboxSource } from '../pipeline/outgoing.js'
@@ -90,9 +91,6 @@ function countVerdicts({ decided }: CommittedBatch, counter: Counter<'status'>):
 
 function verdictCounter(registry: Registry): Counter<'status'> {
   const name = 'busbar_commands_verdicts_total'
-  const known = registry.getSingleMetric(name) as Counter<'status'> | undefined
-  return (
-    known ??
-    new Counter({ name, help: 'Commands that ended, by verdict', labelNames: ['status'], registers: [registry] })
-  )
+  const help = 'Commands that ended, by verdict'
+  return sharedMetric(registry, name, () => new Counter({ name, help, labelNames: ['status'], registers: [registry] }))
 }

@@ -1,3 +1,4 @@
+import { quirkCounter, sharedMetric } from '@busbar/backbone'
 import { Counter, Histogram, type Registry } from 'prom-client'
 
 /** What a worker shows of itself; all services of a process share one registry, apart by label `service`. */
@@ -10,7 +11,6 @@ export interface ServiceMetrics {
   redos: Counter<'service' | 'reason'>
   answersLost: Counter<'service'>
   failuresAfterCommit: Counter<'service'>
-  /** One metric with the gateway's. */
   quirks: Counter<'kind'>
 }
 
@@ -18,11 +18,13 @@ const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 
 export function serviceMetrics(registry: Registry): ServiceMetrics {
   const histogram = (name: string, help: string, buckets: number[]) =>
-    (registry.getSingleMetric(name) as Histogram<'service'> | undefined) ??
-    new Histogram({ name, help, buckets, labelNames: ['service'], registers: [registry] })
+    sharedMetric(
+      registry,
+      name,
+      () => new Histogram({ name, help, buckets, labelNames: ['service'], registers: [registry] }),
+    )
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
-    (registry.getSingleMetric(name) as Counter<Label> | undefined) ??
-    new Counter({ name, help, labelNames, registers: [registry] })
+    sharedMetric(registry, name, () => new Counter({ name, help, labelNames, registers: [registry] }))
   return {
     batchRecords: histogram(
       'busbar_service_batch_records',
@@ -36,7 +38,7 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
       'action',
       'outcome',
     ]),
-    quirks: counter('busbar_quirks_total', 'Deviations of stations that were tolerated', ['kind']),
+    quirks: quirkCounter(registry),
     redos: counter('busbar_service_redos_total', 'Batches decided again, by reason', ['service', 'reason']),
     answersLost: counter('busbar_service_answers_lost_total', 'Answers the station channels did not take', ['service']),
     failuresAfterCommit: counter('busbar_service_failures_after_commit_total', 'Work after a commit that failed', [

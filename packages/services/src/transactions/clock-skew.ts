@@ -1,3 +1,4 @@
+import { sharedMetric } from '@busbar/backbone'
 import { type Payload, parseTimestamp } from '@busbar/ocpp'
 import { Histogram, type Registry } from 'prom-client'
 import type { CommittedBatch, InboundRecord } from '../pipeline/service.js'
@@ -32,8 +33,7 @@ function timeOf({ timestamp, meterValue }: Payload): unknown {
 
 function histogram(registry: Registry): Histogram {
   const name = 'busbar_station_clock_skew_seconds'
-  const known = registry.getSingleMetric(name) as Histogram | undefined
   const help = 'Seconds that times said by stations are ahead of their receipt'
   const buckets = [...limits.map((limit) => -limit).reverse(), ...limits]
-  return known ?? new Histogram({ name, help, buckets, registers: [registry] })
+  return sharedMetric(registry, name, () => new Histogram({ name, help, buckets, registers: [registry] }))
 }
