@@ -9,8 +9,8 @@ export const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 export const token = 'TOKEN-1'
 const proxy = '127.0.0.1'
 
-/** Of the system: tests come as many addresses, through a proxy that it trusts. */
-export const rigEnvironment = { BUSBAR_TRUSTED_PROXIES: proxy }
+/** Of the system: tests come as many addresses, through a proxy that it trusts, and all that can be logged is. */
+export const rigEnvironment = { BUSBAR_TRUSTED_PROXIES: proxy, BUSBAR_LOG_LEVEL: 'debug' }
 
 /** A running system, its TLS ports included. */
 export interface TestBed {

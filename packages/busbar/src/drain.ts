@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { countUnreadEmbeddedRecords } from '@busbar/backbone'
-import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import type { Config } from './config.js'
+import { openLog } from './log.js'
 import { openPlatform } from './platform.js'
 import { serviceNames, startWorkerRole } from './roles.js'
 
@@ -11,7 +11,7 @@ import { serviceNames, startWorkerRole } from './roles.js'
  * a start on Kafka finds nothing left behind.
  */
 export async function drainEmbeddedLog(config: Config): Promise<void> {
-  const log: Logger = pino({ level: config.values.LOG_LEVEL })
+  const log = openLog(config.values.LOG_LEVEL)
   const platform = await openPlatform(onEmbeddedLog(config), log, new Registry())
   const running = await startWorkerRole(platform, serviceNames)
   try {

@@ -1,7 +1,7 @@
 import { createApiKey, isApiRole, revokeApiKey } from '@busbar/api'
-import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Config, ConfigError } from './config.js'
+import { openLog } from './log.js'
 import { openPlatform, type Platform } from './platform.js'
 
 /** Prints a new key; only its hash is kept. */
@@ -31,7 +31,7 @@ export async function revokeKey(config: Config, id: string): Promise<void> {
 }
 
 async function withPlatform(config: Config, work: (platform: Platform) => Promise<void>): Promise<void> {
-  const log: Logger = pino({ level: 'warn' })
+  const log = openLog('warn')
   const platform = await openPlatform(config, log, new Registry())
   try {
     await work(platform)

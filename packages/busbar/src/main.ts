@@ -1,12 +1,13 @@
 import { createTopics } from '@busbar/backbone'
 import { migrate } from '@busbar/store'
 import { Command, InvalidArgumentError } from 'commander'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { ConfigError, describeConfig, parseConfig } from './config.js'
 import { startDemo } from './demo.js'
 import { drainEmbeddedLog } from './drain.js'
 import { createKey, listKeys, revokeKey } from './keys.js'
+import { openLog } from './log.js'
 import { openPlatform, type Platform } from './platform.js'
 import {
   type RunnableService,
@@ -63,7 +64,7 @@ program
   .description('bring the database and the Kafka topics to this version')
   .action(async () => {
     const config = parseConfig(process.env)
-    const log: Logger = pino({ level: config.values.LOG_LEVEL })
+    const log = openLog(config.values.LOG_LEVEL)
     const { setUp, values } = config
     if (setUp.kind === 'embedded')
       throw new ConfigError(['BUSBAR_DATABASE_URL: needed; an embedded start migrates itself'])
@@ -160,7 +161,7 @@ async function run(
   open: (log: Logger, metrics: Registry) => Promise<() => Promise<void>>,
   level: string,
 ): Promise<void> {
-  const log: Logger = pino({ level })
+  const log = openLog(level)
   const metrics = new Registry()
   collectDefaultMetrics({ register: metrics })
   const signal = new Promise<NodeJS.Signals>((resolve) => {

@@ -199,7 +199,7 @@ async function keepPartitions({ database, config, log }: Platform): Promise<{ st
     ensurePartitions(database, new Date(), retention).catch((cause: unknown) => {
       // Rows land in the DEFAULT partition until Postgres is back.
       if (!(cause instanceof UnavailableError)) throw cause
-      log.warn({ cause }, 'partitions are checked again tomorrow')
+      log.warn({ err: cause }, 'partitions are checked again tomorrow')
     })
   await keep()
   const timer = setInterval(() => void keep(), dayMs)

@@ -146,7 +146,7 @@ export class Claims {
     try {
       return await work
     } catch (cause) {
-      if (!(cause instanceof UnavailableError)) this.#ports.logger.error({ cause }, 'the ownership failed')
+      if (!(cause instanceof UnavailableError)) this.#ports.logger.error({ err: cause }, 'the ownership failed')
       return null
     }
   }

@@ -155,7 +155,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     upgrade(request, socket, head).catch((cause: unknown) => {
-      logger.error({ cause }, 'an upgrade failed')
+      logger.error({ err: cause }, 'an upgrade failed')
       refuse(socket, comeBackLater('store-away', ''), '')
     })
   }
@@ -231,7 +231,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     logger.debug({ station: stationId, connection: connection.id, code, reason }, 'a station disconnected')
     const closed = Promise.all([connection.socketClosed(code, reason), leaving.get(connection)?.()]).then(
       () => {},
-      (cause: unknown) => logger.error({ cause, station: stationId }, 'a close failed'),
+      (cause: unknown) => logger.error({ err: cause, station: stationId }, 'a close failed'),
     )
     closing.add(closed)
     void closed.then(() => closing.delete(closed))

@@ -73,6 +73,6 @@ export class KeptRecords {
 
   #drop(cause: unknown): void {
     this.#metrics.lost('outcome')
-    this.#logger.error({ cause }, 'the log refuses a record')
+    this.#logger.error({ err: cause }, 'the log refuses a record')
   }
 }

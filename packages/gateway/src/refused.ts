@@ -45,7 +45,7 @@ export class RefusedAttempts {
       if (query.kind !== 'refused-query') return
       const message = { kind: 'refused-attempts', gatewayId, attempts: this.list() } as const
       channels.publish([{ channel: refusedChannel(query.id), message }]).catch((cause: unknown) => {
-        this.#logger.warn({ cause }, 'the operator could not be told who was refused')
+        this.#logger.warn({ err: cause }, 'the operator could not be told who was refused')
       })
     })
   }

@@ -17,6 +17,7 @@ import { idEnumeration } from './t04-id-enumeration.js'
 import { downgrades } from './t05-downgrade.js'
 import { wrongCertificates } from './t06-wrong-certificate.js'
 import { idTricks } from './t11-id-tricks.js'
+import { hostileTexts } from './t12-hostile-texts.js'
 import { foreignIds } from './t13-foreign-ids.js'
 
 /** In the order of the list. */
@@ -39,5 +40,6 @@ export const rows: readonly Row[] = [
   downgrades,
   wrongCertificates,
   idTricks,
+  hostileTexts,
   foreignIds,
 ]

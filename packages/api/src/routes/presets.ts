@@ -40,7 +40,7 @@ export async function renewPresets({ database, log }: Pick<ApiPorts, 'database' 
   } catch (thrown) {
     const cause = toStoreError(thrown)
     if (!(cause instanceof UnavailableError)) throw cause
-    log.warn({ cause }, 'presets are as they were until the next start')
+    log.warn({ err: cause }, 'presets are as they were until the next start')
   }
 }
 

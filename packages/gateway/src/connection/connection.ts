@@ -236,7 +236,7 @@ export class Connection {
       this.close(closeCodes.tryLater, 'Try again later')
       return
     }
-    if (!this.isClosed) this.ports.logger.error({ cause, station: this.station.id }, 'the log refuses a record')
+    if (!this.isClosed) this.ports.logger.error({ err: cause, station: this.station.id }, 'the log refuses a record')
     this.close(closeCodes.bug, 'Internal error')
   }
 

@@ -114,7 +114,7 @@ export class Inbound {
     try {
       this.#handle(frame)
     } catch (cause) {
-      connection.ports.logger.error({ cause, station: connection.station.id }, 'a frame could not be handled')
+      connection.ports.logger.error({ err: cause, station: connection.station.id }, 'a frame could not be handled')
       connection.journal.stray('broken', frame, 'not handled: a bug')
       connection.close(closeCodes.bug, 'Internal error')
     }

@@ -149,7 +149,7 @@ export class Outbound {
     try {
       text = callFrame(messageId, command.action, open(payload))
     } catch (cause) {
-      connection.ports.logger.error({ cause, station: connection.station.id }, 'a sealed value does not open')
+      connection.ports.logger.error({ err: cause, station: connection.station.id }, 'a sealed value does not open')
       this.#unsent(command, 'A sealed value does not open')
       return
     }

@@ -49,7 +49,7 @@ export async function listenSecurely(
       server.setSecureContext(context())
       logger.info('the server certificates were reloaded')
     } catch (cause) {
-      logger.error({ cause }, 'the server certificates cannot be reloaded, the old ones stay')
+      logger.error({ err: cause }, 'the server certificates cannot be reloaded, the old ones stay')
     }
   }
   const listener = await listen(server, { ...config, port: tls.port }, ports)

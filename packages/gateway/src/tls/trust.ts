@@ -122,7 +122,7 @@ export class Trust {
         revoked: new Set(fingerprints),
       }
     } catch (cause) {
-      if (!(cause instanceof UnavailableError)) this.#logger.error({ cause }, 'trust anchors cannot be read')
+      if (!(cause instanceof UnavailableError)) this.#logger.error({ err: cause }, 'trust anchors cannot be read')
       return
     }
     for (const listener of this.#listeners) listener()
