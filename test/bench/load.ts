@@ -19,6 +19,8 @@ const { values: given } = parseArgs({
   options: {
     ports: { type: 'string', default: '' },
     message: { type: 'string', default: 'heartbeat' },
+    /** Number of the first station. */
+    first: { type: 'string', default: '0' },
     stations: { type: 'string', default: '300' },
     prefix: { type: 'string', default: 'BENCH' },
     password: { type: 'string', default: '' },
@@ -35,6 +37,7 @@ const ports = given.ports.split(',').map(Number)
 let counter = 0
 const messages: Record<string, () => string> = {
   heartbeat: () => `[2,"${randomUUID()}","Heartbeat",{}]`,
+  authorize: () => `[2,"${randomUUID()}","Authorize",{"idTag":"BENCH"}]`,
   meter: () =>
     `[2,"${randomUUID()}","MeterValues",{"connectorId":1,"meterValue":[{"timestamp":"${new Date().toISOString()}","sampledValue":[` +
     '{"value":"1234567","context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","unit":"Wh"},' +
@@ -126,7 +129,7 @@ function openStation(index: number): Promise<Station> {
 }
 
 const open: Station[] = []
-for (let index = 0; index < stations; index += 1) open.push(await openStation(index))
+for (let index = 0; index < stations; index += 1) open.push(await openStation(Number(given.first) + index))
 
 let missed = 0
 if (rate === 0) for (const station of open) station.call()

@@ -4,10 +4,10 @@ import { registerStations, stationPassword } from './stations.js'
 
 export const stationPrefix = 'BENCH'
 
-/** The running system that is measured: one gateway, one worker, the journal apart. */
+/** The running system that is measured: one gateway, one worker; the services that decide nothing here run apart. */
 export interface Product {
   system: System
-  /** CPU per call in this order: gateway, worker, journal. */
+  /** CPU per call in this order: gateway, worker, the services apart. */
   measure(load: Record<string, string | number>): Promise<Measured>
 }
 
@@ -16,7 +16,7 @@ export async function startProduct(stations: number, profileFolder?: string): Pr
   const system = await startDistributed(
     {
       gateways: 1,
-      workers: ['stations,transactions,commands', 'journal'],
+      workers: ['stations,transactions,commands', 'journal,smart-charging,reservations'],
       partitions: 12,
       nodeArgs: profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : [],
     },

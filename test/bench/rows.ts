@@ -18,7 +18,7 @@ export interface Row {
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0)
 const gatewayUs = ({ cpuUsPerCall }: Measured) => cpuUsPerCall[0] ?? Number.NaN
 const gatewayAndWorkerUs = ({ cpuUsPerCall }: Measured) => sum(cpuUsPerCall.slice(0, 2))
-const journalUs = ({ cpuUsPerCall }: Measured) => cpuUsPerCall[2] ?? Number.NaN
+const apartUs = ({ cpuUsPerCall }: Measured) => cpuUsPerCall[2] ?? Number.NaN
 
 const cpu = (of: (measured: Measured) => number) => (reference: Measured, product: Measured) => ({
   referenceUs: of(reference),
@@ -31,7 +31,7 @@ const pathCpu = cpu(gatewayAndWorkerUs)
 const rates = (reference: Measured, product: Measured) => ({
   callsPerSecond: product.callsPerSecond,
   rateRatio: product.callsPerSecond / reference.callsPerSecond,
-  journalUs: journalUs(product),
+  apartUs: apartUs(product),
 })
 
 const latencies = (reference: Measured, product: Measured) => ({

@@ -14,6 +14,8 @@ import type { StationRecord } from './upgrade/station-directory.js'
 export class FakeLog implements EventLog {
   readonly id = 'fake'
   readonly records: OutgoingRecord[] = []
+  /** Those of them that were allowed to wait for company. */
+  readonly lingering = new Set<OutgoingRecord>()
   available = true
   /** Set: appends wait until `release`. */
   isHeld = false
@@ -21,7 +23,8 @@ export class FakeLog implements EventLog {
   onRecord: (record: OutgoingRecord) => void = () => {}
   #held: { record: OutgoingRecord; resolve: () => void; reject: (cause: unknown) => void }[] = []
 
-  append(record: OutgoingRecord): Promise<void> {
+  append(record: OutgoingRecord, { linger = false } = {}): Promise<void> {
+    if (linger) this.lingering.add(record)
     if (!this.available) return Promise.reject(new UnavailableError('The log is away'))
     return new Promise((resolve, reject) => {
       this.#held.push({ record, resolve, reject })

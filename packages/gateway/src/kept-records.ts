@@ -28,7 +28,7 @@ export class KeptRecords {
       this.#keep(record)
       return
     }
-    const sending = this.#log.append(record, { linger: true }).catch((cause: unknown) => this.#failed(record, cause))
+    const sending = this.#log.append(record).catch((cause: unknown) => this.#failed(record, cause))
     this.#sending.add(sending)
     void sending.then(() => this.#sending.delete(sending))
   }
@@ -52,7 +52,7 @@ export class KeptRecords {
   async #sendWaiting(): Promise<void> {
     for (let record = this.#waiting[0]; record && this.#log.available; record = this.#waiting[0]) {
       try {
-        await this.#log.append(record, { linger: true })
+        await this.#log.append(record)
       } catch (cause) {
         if (cause instanceof UnavailableError) return
         this.#drop(cause)

@@ -55,7 +55,10 @@ test('a command becomes a call, its result an outcome', async () => {
     at: expect.any(String),
     late: false,
   })
-  expect(gateway.log.ofType('outcome')[0]).toMatchObject({ topic: 'test.ocpp.commands', key: 'CP1' })
+  const [outcome] = gateway.log.ofType('outcome')
+  expect(outcome).toMatchObject({ topic: 'test.ocpp.commands', key: 'CP1' })
+  // Whoever asked for the command waits for its verdict.
+  expect(outcome && gateway.log.lingering.has(outcome)).toBe(false)
   expect(gateway.log.ofType('command')[0]).toMatchObject({
     topic: 'test.ocpp.sent',
     headers: { direction: 'out', action: 'ChangeConfiguration', messageId },
