@@ -1,20 +1,10 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { commandMessage, startTestGateway, type TestGateway, until } from './testing.js'
 
-let running: TestGateway[] = []
+afterEach(() => vi.restoreAllMocks())
 
-afterEach(async () => {
-  vi.restoreAllMocks()
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
-
-async function start(): Promise<TestGateway> {
-  // Every tick is a beat for everybody.
-  const gateway = await startTestGateway({ leaseRenewMs: 40, pingIntervalSeconds: 0.03 })
-  running.push(gateway)
-  return gateway
-}
+/** Every tick is a beat for everybody. */
+const start = () => startTestGateway({ leaseRenewMs: 40, pingIntervalSeconds: 0.03 })
 
 /** The process did not run for so long; its clocks went on. */
 function sleep(ms: number): void {

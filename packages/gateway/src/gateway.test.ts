@@ -1,22 +1,6 @@
-import { afterEach, expect, test } from 'vitest'
-import { closeCodes, type GatewayConfig } from './config.js'
-import { decideWith, startTestGateway, stationRecord, type TestGateway, toAnswer, until } from './testing.js'
-
-let running: TestGateway[] = []
-
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
-
-async function start(
-  config: Partial<GatewayConfig> = {},
-  shared?: Parameters<typeof startTestGateway>[1],
-): Promise<TestGateway> {
-  const gateway = await startTestGateway(config, shared)
-  running.push(gateway)
-  return gateway
-}
+import { expect, test } from 'vitest'
+import { closeCodes } from './config.js'
+import { decideWith, startTestGateway as start, stationRecord, toAnswer, until } from './testing.js'
 
 const meterValues = {
   connectorId: 1,

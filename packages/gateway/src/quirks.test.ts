@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { findPreset } from '@busbar/ocpp'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   commandMessage,
   decideWith,
@@ -16,7 +16,6 @@ import {
 /** What real stations do, at a real socket. The table in packages/ocpp/README.md leads here. */
 
 let gateway: TestGateway
-afterEach(() => gateway.stop())
 
 async function start(overrides: Parameters<typeof stationRecord>[0] = {}, config = {}): Promise<TestGateway> {
   gateway = await startTestGateway(config)

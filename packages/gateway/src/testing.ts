@@ -4,6 +4,7 @@ import { type Backbone, type CallAnswer, type ChannelMessage, type CommandMessag
 import type { Payload } from '@busbar/ocpp'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import type { GatewayConfig } from './config.js'
 import { FakeDatabase, FakeLog, FakeRedis, stationRecord, testPassword, testVault } from './fakes.js'
@@ -40,7 +41,7 @@ export interface TestGateway {
 }
 
 /**
- * A gateway on fakes with one accepted station, CP1.
+ * A gateway on fakes with one accepted station, CP1; it stops when the test is over.
  * @param shared what a second gateway has in common with a first
  * @param fill what the database holds before the start
  */
@@ -68,6 +69,13 @@ export async function startTestGateway(
   const url = `ws://127.0.0.1:${gateway.port}/ocpp`
   const secureUrl = `wss://127.0.0.1:${gateway.tlsPort}/ocpp`
   const stations: TestStation[] = []
+  const stop = async () => {
+    log.isHeld = false
+    log.release()
+    for (const station of stations) station.socket.terminate()
+    await gateway.stop()
+  }
+  onTestFinished(stop)
   return {
     gateway,
     log,
@@ -88,12 +96,7 @@ export async function startTestGateway(
       stations.push(station)
       return station
     },
-    async stop() {
-      log.isHeld = false
-      log.release()
-      for (const station of stations) station.socket.terminate()
-      await gateway.stop()
-    },
+    stop,
   }
 }
 

@@ -10,7 +10,7 @@ import {
   resumes,
 } from '../../../test/support/tls-probes.js'
 import type { GatewayConfig } from './config.js'
-import { stationRecord, type TestGateway, testPassword, testVault, until } from './testing.js'
+import { stationRecord, testPassword, testVault, until } from './testing.js'
 import { clientOf, makeTestPki, outcomeOf, startSecureGateway, type TestPki } from './tls/testing.js'
 
 // Rows T1 to T5 and T11 of the threats; T6 has a file of its own. THREAT_SCALE=full runs the sizes they name.
@@ -19,23 +19,15 @@ const scaled = (inCi: number, full: number) => (isFull ? full : inCi)
 const patience = scaled(60_000, 900_000)
 
 let pki: TestPki
-let running: TestGateway[] = []
 
 beforeAll(async () => {
   pki = await makeTestPki()
 })
 afterAll(() => pki.remove())
-afterEach(async () => {
-  vi.restoreAllMocks()
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
+afterEach(() => vi.restoreAllMocks())
 
-async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
-  const gateway = await startSecureGateway(pki, { upgradesPerSecond: 100_000, upgradeBurst: 100_000, ...config })
-  running.push(gateway)
-  return gateway
-}
+const start = (config: Partial<GatewayConfig> = {}) =>
+  startSecureGateway(pki, { upgradesPerSecond: 100_000, upgradeBurst: 100_000, ...config })
 
 /** Calls `attempt` with 0 to `count` - 1, some at a time. */
 async function inParallel<Result>(count: number, attempt: (index: number) => Promise<Result>): Promise<Result[]> {

@@ -1,19 +1,6 @@
-import { afterEach, expect, test } from 'vitest'
-import { closeCodes, type GatewayConfig } from '../config.js'
-import { decideWith, startTestGateway, stationRecord, type TestGateway, until } from '../testing.js'
-
-let running: TestGateway[] = []
-
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
-
-async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
-  const gateway = await startTestGateway(config)
-  running.push(gateway)
-  return gateway
-}
+import { expect, test } from 'vitest'
+import { closeCodes } from '../config.js'
+import { decideWith, startTestGateway as start, stationRecord, until } from '../testing.js'
 
 const alive = [3, 'alive', { currentTime: expect.any(String) }]
 

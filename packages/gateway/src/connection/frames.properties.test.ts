@@ -1,13 +1,6 @@
 import fc from 'fast-check'
-import { afterEach, expect, test } from 'vitest'
-import { decideWith, startTestGateway, type TestGateway } from '../testing.js'
-
-let running: TestGateway[] = []
-
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
+import { expect, test } from 'vitest'
+import { decideWith, startTestGateway } from '../testing.js'
 
 const runs = Number(process.env.PROPERTY_RUNS ?? 300)
 
@@ -48,7 +41,6 @@ test.each(['ocpp1.6', 'ocpp2.0.1'])(
   'random frames over %s: an answer or none is due, and the next call is answered',
   async (protocol) => {
     const gateway = await startTestGateway({ answerWithinMs: 60_000, safeAnswerAfterMs: 60_000 })
-    running.push(gateway)
     decideWith(gateway, () => ({ result: {} }))
     const station = await gateway.connect({ protocols: [protocol] })
     let number = 0

@@ -1,9 +1,8 @@
-import { afterEach, expect, test } from 'vitest'
-import type { GatewayConfig } from '../config.js'
+import { expect, test } from 'vitest'
 import {
   commandMessage,
   decideWith,
-  startTestGateway,
+  startTestGateway as start,
   stationRecord,
   type TestGateway,
   type TestStation,
@@ -11,19 +10,6 @@ import {
   toAnswer,
   until,
 } from '../testing.js'
-
-let running: TestGateway[] = []
-
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
-
-async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
-  const gateway = await startTestGateway(config)
-  running.push(gateway)
-  return gateway
-}
 
 const outcomes = ({ log }: TestGateway) => log.ofType('outcome').map((record) => JSON.parse(String(record.value)))
 

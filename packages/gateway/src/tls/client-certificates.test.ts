@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   type CertificateDraft,
   type Identity,
@@ -10,21 +10,15 @@ import { stationRecord, type TestGateway, until } from '../testing.js'
 import { clientOf, makeTestPki, outcomeOf, startSecureGateway, type TestPki } from './testing.js'
 
 let pki: TestPki
-let running: TestGateway[] = []
 
 beforeAll(async () => {
   pki = await makeTestPki()
 })
 afterAll(() => pki.remove())
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
 
 /** With one station of profile 3, serial number SN-3, of the company Operator. */
 async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
   const gateway = await startSecureGateway(pki, { operatorName: 'Operator', ...config })
-  running.push(gateway)
   gateway.database.stations.push(stationRecord({ id: 'CP3', securityProfile: 3, secrets: [], serialNumber: 'SN-3' }))
   return gateway
 }
@@ -167,7 +161,6 @@ test('until the anchors were read once, who shows a certificate has to come back
   const gateway = await startSecureGateway(pki, {}, (database) => {
     database.isAway = true
   })
-  running.push(gateway)
   const { connect, database } = gateway
   database.stations.push(stationRecord({ id: 'CP3', securityProfile: 3, secrets: [] }))
   const tls = clientOf(pki, await issue({ commonName: 'CP3' }))

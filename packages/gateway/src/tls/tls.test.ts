@@ -1,30 +1,20 @@
 import { connect as connectTcp } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Identity, TestAuthority } from '../../../../test/support/certificates.js'
 import type { GatewayConfig } from '../config.js'
-import { stationRecord, type TestGateway, until } from '../testing.js'
+import { stationRecord, until } from '../testing.js'
 import { fingerprintOf } from './client-certificate.js'
 import { clientOf, handshake, makeTestPki, outcomeOf, startSecureGateway, type TestPki, writePair } from './testing.js'
 
 let pki: TestPki
-let running: TestGateway[] = []
 
 beforeAll(async () => {
   pki = await makeTestPki()
 })
 afterAll(() => pki.remove())
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
 
-async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
-  const gateway = await startSecureGateway(pki, config)
-  running.push(gateway)
-  return gateway
-}
-
+const start = (config: Partial<GatewayConfig> = {}) => startSecureGateway(pki, config)
 const serial = (commonName: string) => pki.stationRoot.issue({ commonName, organization: 'Operator' })
 
 test('a station of profile 2 comes in with Basic over TLS, and its profile is told', async () => {
