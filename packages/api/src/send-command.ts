@@ -22,6 +22,9 @@ export const sendQuery = z.object({
   wait: z.coerce.number().min(0).max(60).default(0).describe('Seconds to wait for the verdict'),
 })
 
+export const expiryDescription =
+  'Not sent to the station later than that; 45 unless said. Behind a command that the station leaves unanswered it waits 30 s, behind UnlockConnector and SendLocalList 60 s'
+
 /** What a caller wants sent, whichever endpoint it used. */
 export interface Wish {
   stationId: string

@@ -6,7 +6,7 @@ import type { FileAddresses } from '../files/addresses.js'
 import { ProblemError } from '../problems.js'
 import { CommandReceipt } from '../routes/command-schemas.js'
 import { stationParams } from '../schemas.js'
-import { getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
+import { expiryDescription, getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
 
 /** What a builder may look at. */
 export interface OperationContext extends Pick<RouteContext, 'database' | 'vault' | 'config' | 'metrics'> {
@@ -52,7 +52,7 @@ const Receipt = CommandReceipt.extend({
 }).meta({ id: 'OperationReceipt' })
 
 const operationQuery = sendQuery.extend({
-  expiresInSeconds: z.coerce.number().int().min(1).max(604_800).optional().describe('Not sent later than that'),
+  expiresInSeconds: z.coerce.number().int().min(1).max(604_800).optional().describe(expiryDescription),
 })
 
 export function operation<Body extends z.ZodType>(spec: Operation<Body>): RegisterOperation {

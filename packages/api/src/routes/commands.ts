@@ -3,7 +3,7 @@ import type { Api, RouteContext } from '../app.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found } from '../problems.js'
 import { idParams, stationParams, text, toTime } from '../schemas.js'
-import { findCommand, getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
+import { expiryDescription, findCommand, getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
 import { Command, CommandReceipt, type CommandRow, commandColumns, toCommand } from './command-schemas.js'
 
 /** A local list or a certificate chain; the topics take records of 5 MiB. */
@@ -12,7 +12,7 @@ const maxCommandBytes = 4 * 1024 * 1024
 const CommandDraft = z.strictObject({
   action: text(50).describe("Any that the CSMS sends in the station's OCPP version"),
   payload: z.record(z.string(), z.unknown()).default({}).describe("Checked against the version's schema"),
-  expiresInSeconds: z.int().min(1).max(604_800).optional().describe('Not sent to the station later than that'),
+  expiresInSeconds: z.int().min(1).max(604_800).optional().describe(expiryDescription),
 })
 
 const tags = ['Commands']

@@ -151,6 +151,8 @@ test('an expired command is not sent, neither at once nor out of the queue', asy
     ['old', 'expired'],
     ['waiting', 'expired'],
   ])
+  const { description } = outcomes(gateway)[1]?.error ?? {}
+  expect(description).toBe('The station had not answered ClearCache by then')
   expect(station.frames).toHaveLength(1)
 })
 

@@ -65,7 +65,7 @@ export class Outbound {
       const command = this.#queue[0]
       if (!command || this.#waitsForAnswer(command) || this.#waitsForStation()) return
       this.#queue.shift()
-      if (Date.parse(command.expiresAt) <= Date.now()) this.#outcome(command, 'expired', {})
+      if (Date.parse(command.expiresAt) <= Date.now()) this.#expired(command)
       else this.#send(command)
     }
   }
@@ -92,7 +92,7 @@ export class Outbound {
     const expired = this.#queue.filter((command) => Date.parse(command.expiresAt) <= Date.now())
     if (expired.length > 0) {
       this.#queue = this.#queue.filter((command) => !expired.includes(command))
-      for (const command of expired) this.#outcome(command, 'expired', {})
+      for (const command of expired) this.#expired(command)
     }
     const state = this.#state
     if (state.kind === 'waiting' && now >= state.deadline) {
@@ -192,6 +192,14 @@ export class Outbound {
 
   #unsent(command: CommandMessage, description: string): void {
     this.#outcome(command, 'unsent', { error: { code: 'Unsent', description, details: {} } })
+  }
+
+  #expired(command: CommandMessage): void {
+    const description =
+      this.#state.kind === 'waiting'
+        ? `The station had not answered ${this.#state.call.command.action} by then`
+        : 'It could not be sent by then'
+    this.#outcome(command, 'expired', { error: { code: 'Expired', description, details: {} } })
   }
 
   #outcome({ commandId, callIndex, action }: CommandMessage, outcome: OutcomeKind, rest: object): void {

@@ -20,7 +20,7 @@ export interface IntakeRequest {
   requestedBy: string
   /** For the audit entry. */
   actor: string
-  /** Default: in 30 s. */
+  /** Default: in 45 s. */
   expiresAt?: Date
 }
 

@@ -12,16 +12,16 @@ const request = (overrides: Partial<CommandRequest> = {}): CommandRequest => ({
 })
 const place = { id: 'id-1', now }
 
-test('a request that fits becomes a queued command that expires in 30 s', () => {
+test('a request that fits becomes a queued command that expires in 45 s', () => {
   expect(prepareCommand(request(), 'ocpp1.6', vault, place)).toMatchObject({
     kind: 'ok',
-    command: { id: 'id-1', status: 'queued', protocol: 'ocpp1.6', payload: { type: 'Soft' }, expiresAt: later(30) },
+    command: { id: 'id-1', status: 'queued', protocol: 'ocpp1.6', payload: { type: 'Soft' }, expiresAt: later(45) },
   })
 })
 
 test('one that waited in the log is as old as its record', () => {
   const prepared = prepareCommand(request(), 'ocpp1.6', vault, { ...place, askedAt: later(-60) })
-  expect(prepared).toMatchObject({ command: { expiresAt: later(-30) } })
+  expect(prepared).toMatchObject({ command: { expiresAt: later(-15) } })
 })
 
 test.each([

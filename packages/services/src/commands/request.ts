@@ -16,7 +16,7 @@ export interface CommandRequest {
   identity?: Payload
   idempotencyKey: string
   requestedBy: string
-  /** Default: 30 s after `askedAt`. */
+  /** Default: 45 s after `askedAt`. */
   expiresAt?: Date
 }
 

@@ -90,7 +90,7 @@ test('a request under the key of another station goes to the owner of its own', 
 
 test('a request that waited longer in the log than a command lasts is expired', async () => {
   const record = world.request(stop)
-  world.now = later(31)
+  world.now = later(46)
   await world.apply([record])
   expect(world.dispatched).toEqual([])
   expect(await commands()).toMatchObject([{ status: 'expired' }])

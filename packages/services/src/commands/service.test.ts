@@ -29,11 +29,11 @@ test('a command of the API goes out once and gets its verdict', async () => {
       callIndex: 0,
       action: 'Reset',
       payload: { type: 'Immediate' },
-      expiresAt: later(30).toISOString(),
+      expiresAt: later(45).toISOString(),
     },
   ])
   expect(await world.command(id)).toMatchObject({ status: 'dispatched', dispatched_at: now })
-  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(65) }])
+  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(80) }])
 
   world.now = later(1)
   await world.apply([world.outcome(id, accepted)])
@@ -87,10 +87,10 @@ test('after a crash between commit and dispatch nothing is sent, and the command
   await world.apply(records)
   expect(world.dispatched).toEqual([])
 
-  world.now = later(64)
+  world.now = later(79)
   await world.apply([world.due('verdict', id)])
-  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(65) }])
-  world.now = later(65)
+  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(80) }])
+  world.now = later(80)
   await world.apply([world.due('verdict', id)])
   expect(await world.command(id)).toMatchObject({ status: 'unknown' })
   expect(await world.jobs()).toEqual([])
@@ -117,7 +117,7 @@ test.each([
 
 test('a command that waited too long is expired and not sent', async () => {
   const { id, records } = await world.send()
-  world.now = later(30)
+  world.now = later(45)
   await world.apply(records)
   expect(world.dispatched).toEqual([])
   expect(await world.command(id)).toMatchObject({ status: 'expired', dispatched_at: null })
@@ -355,8 +355,8 @@ test('what a dead gateway held is unknown; what the station was sent since it ca
 
 test('a command whose record never arrives gets its verdict all the same', async () => {
   const { id } = await world.send()
-  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(30) }])
-  world.now = later(30)
+  expect(await world.jobs()).toEqual([{ kind: 'verdict', key: id, due_at: later(45) }])
+  world.now = later(45)
   await world.apply([world.due('verdict', id)])
   expect(await world.command(id)).toMatchObject({ status: 'expired' })
   expect(await world.jobs()).toEqual([])
@@ -364,7 +364,7 @@ test('a command whose record never arrives gets its verdict all the same', async
 
 test('a request that comes after its command expired sends nothing and leaves no job', async () => {
   const { id, records } = await world.send()
-  world.now = later(31)
+  world.now = later(46)
   await world.apply(records)
   expect(await world.command(id)).toMatchObject({ status: 'expired' })
   expect(world.dispatched).toEqual([])

@@ -86,7 +86,7 @@ test('the next CALL goes out after the word on the one before, with an expiry of
 
   const first = settle(command, part('a'), later(20))
   expect(first).toMatchObject({ dispatch: 1, command: { status: 'dispatched' } })
-  expect(first.command.calls[1]?.expiresAt).toBe(later(50).toISOString())
+  expect(first.command.calls[1]?.expiresAt).toBe(later(65).toISOString())
 
   const second = settle(first.command, { ...part('b'), callIndex: 1 }, later(21))
   expect(second).toMatchObject({

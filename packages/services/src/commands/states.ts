@@ -14,9 +14,12 @@ import {
 import { followUpOf } from './follow-ups.js'
 import { mergeAnswers, splitRuleOf } from './split.js'
 
-/** When not told otherwise, for the first CALL of a command and for each further one. */
-export const defaultExpirySeconds = 30
 const answerTimeoutSeconds = 30
+/**
+ * When not told otherwise, for the first CALL of a command and for each further one. Longer than an answer is waited for:
+ * behind one CALL that the station leaves unanswered it is still sent.
+ */
+export const defaultExpirySeconds = answerTimeoutSeconds + 15
 /** The gateway gives up an answer after its time-out; then its word has this long to arrive. */
 const wordGraceSeconds = 5
 
