@@ -117,22 +117,27 @@ export async function startTestApi(
 
 export class FakeChannels {
   readonly published: { channel: string; message: ChannelMessage }[] = []
-  readonly #listeners = new Map<string, (message: ChannelMessage) => void>()
+  readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
 
   get channels(): string[] {
     return [...this.#listeners.keys()]
   }
 
   async subscribe(channel: string, listener: (message: ChannelMessage) => void): Promise<() => Promise<void>> {
-    this.#listeners.set(channel, listener)
-    return async () => void this.#listeners.delete(channel)
+    const listeners = this.#listeners.get(channel) ?? new Set()
+    this.#listeners.set(channel, listeners.add(listener))
+    return async () => {
+      listeners.delete(listener)
+      if (listeners.size === 0) this.#listeners.delete(channel)
+    }
   }
 
   async publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]> {
     this.published.push(...messages)
     return messages.map(({ channel, message }) => {
-      this.#listeners.get(channel)?.(message)
-      return this.#listeners.has(channel) ? 1 : 0
+      const listeners = [...(this.#listeners.get(channel) ?? [])]
+      for (const listener of listeners) listener(message)
+      return listeners.length
     })
   }
 }

@@ -19,7 +19,15 @@ export {
 } from './ports/event-log.js'
 export type { Job, JobWakes } from './ports/job-wakes.js'
 export { apiSource, type Outbox, type OutboxRow } from './ports/outbox.js'
-export { type Dispatched, type LapsedGateway, leaseMs, type Ownership } from './ports/ownership.js'
+export {
+  type Dispatched,
+  type LapsedGateway,
+  leaseMs,
+  type Newcomer,
+  type Ownership,
+  type ProvenProfile,
+  provenForMs,
+} from './ports/ownership.js'
 export {
   type CallAnswer,
   type ChannelMessage,

@@ -88,3 +88,15 @@ test('Redis away longer than the lease: all are registered again on its return',
 
   await until(() => redis.owners.size === 1)
 })
+
+test('registering again, a connection whose station proved a higher profile elsewhere meanwhile is closed', async () => {
+  const { connect, log, redis } = await start()
+  const station = await connect()
+  await until(() => log.ofType('connected').length === 1)
+  redis.proven.set('CP1', { profile: 2, at: new Date() })
+
+  redis.empty()
+
+  expect(await station.closed).toMatchObject({ code: 1008 })
+  expect(redis.owners.size).toBe(0)
+})

@@ -1,6 +1,15 @@
-import { type ChannelMessage, leaseMs, type Ownership, type StationChannels, stationChannel } from '@busbar/backbone'
+import {
+  type ChannelMessage,
+  leaseMs,
+  type Newcomer,
+  type Ownership,
+  type ProvenProfile,
+  type StationChannels,
+  stationChannel,
+} from '@busbar/backbone'
 import { UnavailableError } from '@busbar/store'
 import type { Logger } from 'pino'
+import { closeCodes } from './config.js'
 import type { Connection } from './connection/connection.js'
 import type { Claim } from './connection/ports.js'
 
@@ -57,15 +66,23 @@ export class Claims {
     await this.#unlessAway(this.#ports.ownership.releaseGateway(this.#ports.gatewayId))
   }
 
-  /** Listens for the station and takes it over. Redis away: the clock is the epoch, and commands find nobody. */
-  async take(stationId: string, connectionId: string, protocol: string): Promise<Seat> {
+  /**
+   * Listens for the station and takes it over. Redis away: the clock is the epoch, and commands find nobody.
+   * @returns a higher profile that the station has proved, at this gateway or another: it is not to be let in
+   */
+  async take(stationId: string, newcomer: Omit<Newcomer, 'gatewayId'>): Promise<Seat | ProvenProfile> {
     const { channels, ownership, gatewayId } = this.#ports
     const early: ChannelMessage[] = []
     let deliver: (message: ChannelMessage) => void = (message) => early.push(message)
     const unsubscribe = await channels.subscribe(stationChannel(stationId), (message) => deliver(message))
     let claim: Claim
     try {
-      claim = { ...(await ownership.register(stationId, connectionId, gatewayId, protocol)), isOwner: true }
+      const registered = await ownership.register(stationId, { ...newcomer, gatewayId })
+      if ('boundTo' in registered) {
+        await unsubscribe()
+        return registered.boundTo
+      }
+      claim = { ...registered, isOwner: true }
     } catch (cause) {
       if (!(cause instanceof UnavailableError)) {
         await unsubscribe()
@@ -124,10 +141,13 @@ export class Claims {
   async #register(connection: Connection): Promise<void> {
     const { ownership, gatewayId } = this.#ports
     const stationId = connection.station.id
-    const registered = await this.#unlessAway(
-      ownership.register(stationId, connection.id, gatewayId, connection.protocol),
-    )
+    const registered = await this.#unlessAway(ownership.register(stationId, { ...connection.newcomer, gatewayId }))
     if (!registered) return
+    if ('boundTo' in registered) {
+      this.#unowned.delete(connection)
+      connection.close(closeCodes.policy, 'The station has proved a higher security profile')
+      return
+    }
     // It may have closed meanwhile.
     if (this.#unowned.delete(connection)) connection.claimed(registered.epoch)
     else await this.giveBack({ stationId, ...registered, isOwner: true })

@@ -4,6 +4,7 @@ import {
   type EventLog,
   type OutgoingRecord,
   type Ownership,
+  type ProvenProfile,
   type StationChannels,
   stationChannel,
 } from '@busbar/backbone'
@@ -71,6 +72,8 @@ export class FakeRedis {
   isAway = false
   readonly owners = new Map<string, { epoch: number; connectionId: string; gatewayId: string; protocol: string }>()
   readonly released: string[] = []
+  /** What stations proved to other gateways. */
+  readonly proven = new Map<string, ProvenProfile>()
   readonly #leases = new Set<string>()
   readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
   nextEpoch = 1_001
@@ -90,8 +93,10 @@ export class FakeRedis {
   }
 
   readonly ownership: Ownership = {
-    register: async (stationId, connectionId, gatewayId, protocol) => {
+    register: async (stationId, { connectionId, gatewayId, protocol, proven }) => {
       this.#failIfAway()
+      const boundTo = this.proven.get(stationId)
+      if (boundTo && boundTo.profile > proven.profile) return { boundTo }
       const epoch = this.nextEpoch++
       this.owners.set(stationId, { epoch, connectionId, gatewayId, protocol })
       this.#publish(stationChannel(stationId), { kind: 'takeover', epoch, connectionId })

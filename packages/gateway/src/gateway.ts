@@ -28,7 +28,7 @@ import { StationDirectory } from './upgrade/station-directory.js'
 import { Throttle } from './upgrade/throttle.js'
 import { readTransport } from './upgrade/transport.js'
 import { Turns } from './upgrade/turns.js'
-import { type Admitted, admit, comeBackLater, type Refusal, type UpgradePorts } from './upgrade/upgrade.js'
+import { type Admitted, admit, comeBackLater, type Refusal, toRefusal, type UpgradePorts } from './upgrade/upgrade.js'
 import { WallClock } from './wall-clock.js'
 
 export interface GatewayPorts {
@@ -184,9 +184,14 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   }
 
   async function open(admitted: Admitted, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { station, protocol } = admitted
+    const { station, protocol, securityProfile, provenAt } = admitted
     const connectionId = newId()
-    const seat = await claims.take(station.id, connectionId, protocol)
+    const proven = { profile: securityProfile, at: provenAt }
+    const seat = await claims.take(station.id, { connectionId, protocol, proven, profileSetAt: station.profileSetAt })
+    if ('profile' in seat) {
+      upgradePorts.locks.proved(station.id, seat)
+      return refuse(socket, toRefusal('profile', station.id), admitted.address)
+    }
     // An epoch is the time of the store, in microseconds.
     if (seat.claim.isOwner) metrics.clockOffset.set(Date.now() / 1_000 - seat.claim.epoch / 1_000_000)
     const leave = async ({ epoch, isOwner } = seat.claim) => {

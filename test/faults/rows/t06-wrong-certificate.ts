@@ -109,9 +109,9 @@ class Attempts {
 
   /** @returns how many gateways name this as the reason of the station's last attempt */
   async #toldBy(id: string, reason: string): Promise<number> {
-    const { items } = await this.#rig.system.api.get<{ items: { stationId: string | null; reason: string }[] }>(
-      '/refused-attempts',
-    )
-    return items.filter((each) => each.stationId === id && each.reason === reason).length
+    const { items } = await this.#rig.system.api.get<{
+      items: { stationId: string | null; reason: string; gateways: string[] }[]
+    }>('/refused-attempts')
+    return items.find((each) => each.stationId === id && each.reason === reason)?.gateways.length ?? 0
   }
 }

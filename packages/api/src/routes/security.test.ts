@@ -109,8 +109,54 @@ test('those who were refused are asked of the gateways', async () => {
 
   expect(gateways).toBe(1)
   expect(items).toMatchObject([
-    { stationId: null, reason: 'tls-version', gateway: 'gateway-1' },
+    { stationId: null, reason: 'tls-version', gateways: ['gateway-1'] },
     { stationId: 'CP-9', reason: 'certificate-expired', count: 2 },
   ])
-  expect((await api.request('viewer', { url: '/v1/refused-attempts' })).json()).toEqual({ items: [], gateways: 0 })
+  expect((await api.request('viewer', { url: '/v1/refused-attempts' })).json()).toEqual({
+    items: [],
+    gateways: 0,
+    silentGateways: 0,
+  })
+})
+
+test('what several gateways know of a caller is one entry; one that does not answer is told', async () => {
+  const { database } = api
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString()
+  await database.prisma.stationState.create({ data: { stationId: 'CAME-IN', connectedAt: at(30) } })
+  const attempt = { stationId: 'BOTH', reason: 'credentials', address: '192.0.2.1', count: 2, lastAt: at(10) }
+  const many = Array.from({ length: 999 }, (_, index) => ({ ...attempt, stationId: `MANY-${index}`, lastAt: at(1) }))
+  const known = {
+    one: [
+      attempt,
+      { ...attempt, stationId: 'CAME-IN', lastAt: at(29) },
+      { ...attempt, stationId: '', reason: 'tls-version', lastAt: at(5) },
+      ...many,
+    ],
+    two: [
+      { ...attempt, reason: 'profile', address: '192.0.2.2', count: 3, lastAt: at(20) },
+      { ...attempt, stationId: 'CAME-IN', lastAt: at(31), count: 1 },
+      { ...attempt, stationId: '', reason: 'tls-suite', lastAt: at(6) },
+    ],
+    silent: null,
+  }
+  const stops = await Promise.all(
+    Object.entries(known).map(([gatewayId, attempts]) =>
+      api.channels.subscribe(gatewaysChannel, (query) => {
+        if (query.kind !== 'refused-query' || attempts === null) return
+        const message = { kind: 'refused-attempts', gatewayId, attempts } as const
+        void api.channels.publish([{ channel: refusedChannel(query.id), message }])
+      }),
+    ),
+  )
+
+  const { items, gateways, silentGateways } = (await api.request('viewer', { url: '/v1/refused-attempts' })).json()
+  for (const stop of stops) await stop()
+
+  expect({ gateways, silentGateways }).toEqual({ gateways: 2, silentGateways: 1 })
+  expect(items.slice(0, 3)).toEqual([
+    { ...attempt, stationId: 'CAME-IN', count: 1, lastAt: at(31), gateways: ['two'] },
+    { stationId: 'BOTH', reason: 'profile', address: '192.0.2.2', count: 5, lastAt: at(20), gateways: ['two', 'one'] },
+    { ...attempt, stationId: null, reason: 'tls-suite', count: 4, lastAt: at(6), gateways: ['two', 'one'] },
+  ])
+  expect(items).toHaveLength(1_000)
 })

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type ChannelMessage, type CommandMessage, leaseMs, type Ownership, stationChannel } from '../index.js'
+import {
+  type ChannelMessage,
+  type CommandMessage,
+  leaseMs,
+  type Newcomer,
+  type Ownership,
+  stationChannel,
+} from '../index.js'
 import { type Harness, services, sides, until } from './sides.js'
 
 describe.each(sides)('ownership, $name', (side) => {
@@ -31,6 +38,20 @@ describe.each(sides)('ownership, $name', (side) => {
     payload: { type: 'Hard', note: '"}\u0000%s \\' },
   })
 
+  const newcomer = (connectionId: string, profile = 1, at = new Date()): Newcomer => ({
+    connectionId,
+    gatewayId: gateway,
+    protocol: 'ocpp1.6',
+    proven: { profile, at },
+    profileSetAt: null,
+  })
+
+  async function own(stationId: string, connectionId: string, gatewayId: string, protocol: string) {
+    const registered = await ownership.register(stationId, { ...newcomer(connectionId), gatewayId, protocol })
+    if ('boundTo' in registered) throw new Error('refused')
+    return registered
+  }
+
   async function listen() {
     const heard: ChannelMessage[] = []
     const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) => heard.push(each))
@@ -53,7 +74,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('each connection gets a higher epoch than the one before, near the time in microseconds', async () => {
     const epochs: number[] = []
-    for (let i = 0; i < 5; i++) epochs.push((await ownership.register(station, `c${i}`, gateway, 'ocpp1.6')).epoch)
+    for (let i = 0; i < 5; i++) epochs.push((await own(station, `c${i}`, gateway, 'ocpp1.6')).epoch)
 
     expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
     expect(Math.abs((epochs[0] ?? 0) / 1000 - Date.now())).toBeLessThan(5000)
@@ -62,7 +83,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('the connection that is taken over hears of it', async () => {
     const { heard } = await listen()
-    const { epoch } = await ownership.register(station, 'connection "2"', gateway, 'ocpp1.6')
+    const { epoch } = await own(station, 'connection "2"', gateway, 'ocpp1.6')
     await until(() => heard.length === 1)
 
     expect(heard).toEqual([{ kind: 'takeover', epoch, connectionId: 'connection "2"' }])
@@ -70,7 +91,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a command goes to the owner with the epoch of its connection', async () => {
     const { heard } = await listen()
-    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    const { epoch } = await own(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.dispatch(station, command())).toEqual({ receivers: 1, epoch, gatewayId: gateway })
     await until(() => heard.length === 2)
@@ -79,8 +100,8 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('the owner is found while it is one, with the version it speaks', async () => {
     expect(await ownership.find(station)).toBeNull()
-    await ownership.register(station, 'c1', gateway, 'ocpp2.0.1')
-    const { epoch } = await ownership.register(station, 'c2', gateway, 'ocpp1.6')
+    await own(station, 'c1', gateway, 'ocpp2.0.1')
+    const { epoch } = await own(station, 'c2', gateway, 'ocpp1.6')
 
     expect(await ownership.find(station)).toMatchObject({ connectionId: 'c2', protocol: 'ocpp1.6' })
     await ownership.unregister(station, epoch)
@@ -96,14 +117,14 @@ describe.each(sides)('ownership, $name', (side) => {
   })
 
   test('an owner whose gateway listens no more has no receivers', async () => {
-    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    const { epoch } = await own(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.dispatch(station, command())).toEqual({ receivers: 0, epoch, gatewayId: gateway })
   })
 
   test('a late close does not remove the newcomer', async () => {
-    const old = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
-    const current = await ownership.register(station, 'c2', 'another gateway', 'ocpp1.6')
+    const old = await own(station, 'c1', gateway, 'ocpp1.6')
+    const current = await own(station, 'c2', 'another gateway', 'ocpp1.6')
 
     expect(await ownership.unregister(station, old.epoch)).toBe(false)
     expect((await ownership.dispatch(station, command())).epoch).toBe(current.epoch)
@@ -113,7 +134,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a gateway that renews its lease keeps its stations', async () => {
     await ownership.renewLease(gateway)
-    await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    await own(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
     expect((await ownership.dispatch(station, command())).gatewayId).toBe(gateway)
@@ -135,9 +156,9 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('the stations of a lapsed gateway are handed out once, without those that moved on', async () => {
     await ownership.renewLease(gateway)
-    const { epoch } = await ownership.register(station, 'c 1', gateway, 'ocpp1.6')
-    await ownership.register(`${station}-moved`, 'c2', gateway, 'ocpp1.6')
-    await ownership.register(`${station}-moved`, 'c3', 'another gateway', 'ocpp1.6')
+    const { epoch } = await own(station, 'c 1', gateway, 'ocpp1.6')
+    await own(`${station}-moved`, 'c2', gateway, 'ocpp1.6')
+    await own(`${station}-moved`, 'c3', 'another gateway', 'ocpp1.6')
     await passLease()
 
     const lapsed = (await ownership.takeLapsed()).filter((each) => each.gatewayId === gateway)
@@ -150,7 +171,7 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('what a dead taker did not finish is handed out again, what is released is not', async () => {
     await ownership.renewLease(gateway)
-    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    const { epoch } = await own(station, 'c1', gateway, 'ocpp1.6')
     await passLease()
     const first = await ownership.takeLapsed()
     await passLease()
@@ -167,12 +188,12 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a gateway that comes back after its lapse keeps what it registers then', async () => {
     await ownership.renewLease(gateway)
-    await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    await own(station, 'c1', gateway, 'ocpp1.6')
     await passLease()
     await ownership.takeLapsed()
     vi.restoreAllMocks()
     await ownership.renewLease(gateway)
-    const { epoch } = await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    const { epoch } = await own(station, 'c1', gateway, 'ocpp1.6')
     await ownership.releaseGateway(gateway)
 
     expect(await ownership.dispatch(station, command())).toMatchObject({ epoch, gatewayId: gateway })
@@ -180,11 +201,48 @@ describe.each(sides)('ownership, $name', (side) => {
 
   test('a gateway that leaves by itself is never lapsed', async () => {
     await ownership.renewLease(gateway)
-    await ownership.register(station, 'c1', gateway, 'ocpp1.6')
+    await own(station, 'c1', gateway, 'ocpp1.6')
     await ownership.releaseGateway(gateway)
     await passLease()
 
     expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
     expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+  })
+
+  test('a station is bound to the highest profile it proved, and who comes with a lower one takes nothing over', async () => {
+    const provenAt = new Date(Date.now() - 1_000)
+    const higher = await ownership.register(station, newcomer('c1', 2, provenAt))
+    const { heard } = await listen()
+
+    const lower = { ...newcomer('c2'), gatewayId: 'another gateway' }
+    expect(await ownership.register(station, lower)).toEqual({ boundTo: { profile: 2, at: provenAt } })
+    expect(await ownership.find(station)).toMatchObject({ connectionId: 'c1' })
+    expect((await ownership.dispatch(station, command())).epoch).toBe('epoch' in higher && higher.epoch)
+    await until(() => heard.length === 1)
+    expect(heard).toMatchObject([{ kind: 'command' }])
+    expect(await ownership.register(station, newcomer('c3', 2))).toHaveProperty('epoch')
+    expect(await ownership.register(station, newcomer('c4', 3))).toHaveProperty('epoch')
+    expect(await ownership.register(station, newcomer('c5', 2))).toMatchObject({ boundTo: { profile: 3 } })
+  })
+
+  test('what was proved binds a station that has left, until the operator chooses a profile anew', async () => {
+    const provenAt = new Date(Date.now() - 1_000)
+    const registered = await ownership.register(station, newcomer('c1', 3, provenAt))
+    if ('epoch' in registered) await ownership.unregister(station, registered.epoch)
+    const lower = newcomer('c2')
+
+    const before = { ...lower, profileSetAt: new Date(provenAt.getTime() - 1) }
+    expect(await ownership.register(station, before)).toMatchObject({ boundTo: { profile: 3 } })
+    const since = { ...lower, profileSetAt: new Date(provenAt.getTime() + 1) }
+    expect(await ownership.register(station, since)).toHaveProperty('epoch')
+  })
+
+  test('an old connection that registers again makes nothing of a newer proof', async () => {
+    const [old, chosen, recent] = [3_000, 2_000, 1_000].map((ago) => new Date(Date.now() - ago))
+    await ownership.register(station, { ...newcomer('c1', 2, recent), profileSetAt: chosen ?? null })
+    await ownership.register(station, newcomer('c0', 2, old))
+
+    const lower = { ...newcomer('c2'), profileSetAt: chosen ?? null }
+    expect(await ownership.register(station, lower)).toEqual({ boundTo: { profile: 2, at: recent } })
   })
 })

@@ -1,14 +1,11 @@
 import { type Database, sql } from '@busbar/store'
-import type { LapsedGateway, Ownership } from '../ports/ownership.js'
-import { leaseMs } from '../ports/ownership.js'
+import type { LapsedGateway, Newcomer, Ownership, ProvenProfile } from '../ports/ownership.js'
+import { leaseMs, provenForMs } from '../ports/ownership.js'
 import { stationChannel } from '../ports/station-channels.js'
 import type { LocalStationChannels } from './station-channels.js'
 
-interface Owner {
+interface Owner extends Pick<Newcomer, 'connectionId' | 'gatewayId' | 'protocol'> {
   epoch: number
-  connectionId: string
-  gatewayId: string
-  protocol: string
 }
 
 /** Stations that an earlier process, which did not end well, left behind as connected. */
@@ -30,6 +27,7 @@ interface LeftBehind {
 export function createLocalOwnership(channels: LocalStationChannels, database: Database): Ownership {
   const startedAtMicros = Date.now() * 1000
   const owners = new Map<string, Owner>()
+  const provenProfiles = new Map<string, ProvenProfile>()
   /** End of the lease by performance.now(). */
   const leases = new Map<string, number>()
   const lapses = new Map<string, { gateway: LapsedGateway; handOutAt: number }>()
@@ -62,7 +60,12 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
   }
 
   return {
-    register: async (stationId, connectionId, gatewayId, protocol) => {
+    register: async (stationId, { connectionId, gatewayId, protocol, proven, profileSetAt }) => {
+      const held = provenProfiles.get(stationId)
+      const counts = held && held.at > (profileSetAt ?? 0) && Date.now() - held.at.getTime() < provenForMs
+      if (counts && held.profile > proven.profile) return { boundTo: held }
+      const isKnown = counts && held.profile === proven.profile && held.at > proven.at
+      provenProfiles.set(stationId, isKnown ? held : proven)
       const epoch = Math.max((owners.get(stationId)?.epoch ?? 0) + 1, Date.now() * 1000)
       owners.set(stationId, { epoch, connectionId, gatewayId, protocol })
       channels.send(stationChannel(stationId), { kind: 'takeover', epoch, connectionId })

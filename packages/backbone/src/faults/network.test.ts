@@ -3,7 +3,7 @@ import { openDatabase, UnavailableError } from '@busbar/store'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { countOf, describeDistributed, type Harness, log, services, sides, until } from '../contract/sides.js'
-import { type ChannelMessage, openDistributedBackbone, stationChannel } from '../index.js'
+import { type ChannelMessage, type Newcomer, openDistributedBackbone, stationChannel } from '../index.js'
 import { openKafkaEventLog } from '../kafka/event-log.js'
 import { backboneMetrics } from '../shared/metrics.js'
 import { createApplied, insertApplied, readApplied } from './applied.js'
@@ -179,6 +179,13 @@ describeDistributed('Redis away', (side) => {
     await backbone.channels.subscribe(stationChannel(station), (message) => heard.push(message))
     return backbone
   }
+  const newcomer: Newcomer = {
+    connectionId: 'c1',
+    gatewayId: 'g1',
+    protocol: 'ocpp1.6',
+    proven: { profile: 1, at: new Date() },
+    profileSetAt: null,
+  }
   const within = async (ms: number, work: Promise<unknown>) => {
     const startedAt = performance.now()
     const outcome = await work.catch((error) => error)
@@ -192,7 +199,7 @@ describeDistributed('Redis away', (side) => {
 
     const publish = channels.publish([{ channel: stationChannel(station), message: takeover }])
     expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
-    expect(await within(1500, ownership.register(station, 'c1', 'g1', 'ocpp1.6'))).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, ownership.register(station, newcomer))).toBeInstanceOf(UnavailableError)
     expect(await within(1500, ownership.dispatch(station, command))).toBeInstanceOf(UnavailableError)
     proxy.mend()
   })
@@ -218,7 +225,7 @@ describeDistributed('Redis away', (side) => {
 
   test('a command whose answer was lost is not sent a second time', async () => {
     const { ownership } = await openBehindProxy()
-    await ownership.register(station, 'c1', 'g1', 'ocpp1.6')
+    await ownership.register(station, newcomer)
     await until(() => heard.length === 1)
     const commands: ChannelMessage[] = []
     const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) =>
@@ -230,7 +237,7 @@ describeDistributed('Redis away', (side) => {
     expect(await within(1500, dispatched)).toBeInstanceOf(UnavailableError)
     proxy.cut()
     proxy.mend()
-    await until(async () => (await ownership.register(station, 'c2', 'g1', 'ocpp1.6').catch(() => null)) !== null)
+    await until(async () => (await ownership.register(station, newcomer).catch(() => null)) !== null)
     await until(() => commands.some((message) => message.kind === 'takeover'))
 
     expect(commands.filter((message) => message.kind === 'command')).toEqual([])

@@ -3,12 +3,30 @@ import type { CommandMessage } from './station-channels.js'
 /** How long a gateway is believed to live after `renewLease`; it renews every 5 s. */
 export const leaseMs = 15_000
 
+export const provenForMs = 24 * 60 * 60 * 1000
+
 export interface Dispatched {
   /** Listeners on the station's channel that were handed the command. 0: nobody holds the station. */
   receivers: number
   /** Null: the station is not registered, nothing was published. */
   epoch: number | null
   gatewayId: string | null
+}
+
+/** A security profile that a station came in with, and when. */
+export interface ProvenProfile {
+  profile: number
+  at: Date
+}
+
+/** A connection that is to own a station. */
+export interface Newcomer {
+  connectionId: string
+  gatewayId: string
+  protocol: string
+  proven: ProvenProfile
+  /** When the operator last chose the station's profile: what was proved until then binds no more. */
+  profileSetAt: Date | null
 }
 
 export interface LapsedGateway {
@@ -20,10 +38,12 @@ export interface LapsedGateway {
 export interface Ownership {
   /**
    * Makes this connection the owner. The epoch is max(stored + 1, time in microseconds), so it rises even when the
-   * store was emptied; `takeover` goes out on the station's channel in the same step.
+   * store was emptied; `takeover` goes out on the station's channel in the same step. What it proved binds the station
+   * for `provenForMs`, at whatever gateway: until then Postgres knows it.
+   * @returns `boundTo` when the station has proved a higher profile: nothing has happened then
    * @throws UnavailableError within 1 s
    */
-  register(stationId: string, connectionId: string, gatewayId: string, protocol: string): Promise<{ epoch: number }>
+  register(stationId: string, newcomer: Newcomer): Promise<{ epoch: number } | { boundTo: ProvenProfile }>
   /** Who owns it at this moment, before any service has heard of the connection. @throws UnavailableError within 1 s */
   find(stationId: string): Promise<{ connectionId: string; protocol: string } | null>
   /** Compare and delete: a late close never removes the newcomer. @returns whether it was still the owner */

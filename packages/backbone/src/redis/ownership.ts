@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Dispatched, LapsedGateway, Ownership } from '../ports/ownership.js'
-import { leaseMs } from '../ports/ownership.js'
+import { leaseMs, provenForMs } from '../ports/ownership.js'
 import type { CommandMessage } from '../ports/station-channels.js'
 import { stationChannel } from '../ports/station-channels.js'
 import type { BackboneMetrics } from '../shared/metrics.js'
@@ -9,6 +9,7 @@ import { request } from './connection.js'
 /*
  * Keys, under the prefix:
  *   owner:<station>    hash {epoch, connection, gateway, protocol}
+ *   proven:<station>   hash {profile, at in ms}, what binds it until Postgres knows
  *   stations:<gateway> set of the stations it owns
  *   leases             sorted set: gateway by the end of its lease, ms
  *   lapsed:<gateway>   hash station -> "<epoch> <connection>", what its lapse left behind
@@ -21,8 +22,17 @@ const now = `
   local micros = time[1] * 1000000 + time[2]
   local millis = math.floor(micros / 1000)`
 
-/** @param ARGV prefix, station, connection, gateway, channel, protocol */
+/** @param ARGV prefix, station, connection, gateway, channel, protocol, profile, proved at, operator's choice at, ms kept */
 const register = `${now}
+  local proven = ARGV[1] .. 'proven:' .. ARGV[2]
+  local held = redis.call('HMGET', proven, 'profile', 'at')
+  local provenAt = ARGV[8]
+  if held[1] and tonumber(held[2]) > tonumber(ARGV[9]) then
+    if tonumber(held[1]) > tonumber(ARGV[7]) then return held end
+    if held[1] == ARGV[7] and tonumber(held[2]) > tonumber(provenAt) then provenAt = held[2] end
+  end
+  redis.call('HSET', proven, 'profile', ARGV[7], 'at', provenAt)
+  redis.call('PEXPIRE', proven, ARGV[10])
   local owner = ARGV[1] .. 'owner:' .. ARGV[2]
   local stored = redis.call('HMGET', owner, 'epoch', 'gateway')
   local epoch = micros
@@ -103,9 +113,13 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
   }
 
   return {
-    register: async (stationId, connectionId, gatewayId, protocol) => {
+    register: async (stationId, { connectionId, gatewayId, protocol, proven, profileSetAt }) => {
       const channel = prefix + stationChannel(stationId)
-      return { epoch: Number(await run('register', stationId, connectionId, gatewayId, channel, protocol)) }
+      const proof = [proven.profile, proven.at.getTime(), profileSetAt?.getTime() ?? 0, provenForMs]
+      const result = await run('register', stationId, connectionId, gatewayId, channel, protocol, ...proof)
+      if (!Array.isArray(result)) return { epoch: Number(result) }
+      const [profile, at] = result.map(Number)
+      return { boundTo: { profile: profile ?? 0, at: new Date(at ?? 0) } }
     },
     find: async (stationId) => {
       const [connectionId, protocol] = (await run('find', stationId)) as (string | null)[]

@@ -1,4 +1,4 @@
-import type { ChannelMessage, Headers, OutgoingRecord } from '@busbar/backbone'
+import type { ChannelMessage, Headers, Newcomer, OutgoingRecord } from '@busbar/backbone'
 import type { Payload, Protocol, Registration, StationFlags } from '@busbar/ocpp'
 import { UnavailableError } from '@busbar/store'
 import { closeCodes } from '../config.js'
@@ -79,6 +79,13 @@ export class Connection {
   /** Fingerprints from the station's certificate to the anchor; empty without one. */
   get certificatePath(): readonly string[] {
     return this.#admitted.certificatePath
+  }
+
+  /** As it registers with the store of owners. */
+  get newcomer(): Omit<Newcomer, 'gatewayId'> {
+    const { securityProfile: profile, provenAt: at } = this.#admitted
+    const { profileSetAt } = this.station
+    return { connectionId: this.id, protocol: this.protocol, proven: { profile, at }, profileSetAt }
   }
 
   get isOpen(): boolean {

@@ -1,18 +1,19 @@
+import type { ProvenProfile } from '@busbar/backbone'
 import type { StationRecord } from './station-directory.js'
 
 const maxStations = 50_000
 
 /**
- * What stations proved to this gateway. It binds at once: Postgres learns it only when the word of the connection has
- * been decided upon, and may be away.
+ * What stations proved to this gateway, or to another that Redis told of. It binds at once: Postgres learns it only when
+ * the word of the connection has been decided upon, and may be away; so may Redis.
  */
 export class ProfileLocks {
-  readonly #proven = new Map<string, { profile: number; at: Date }>()
+  readonly #proven = new Map<string, ProvenProfile>()
 
-  proved(stationId: string, profile: number, at: Date): void {
+  proved(stationId: string, proven: ProvenProfile): void {
     const before = this.#proven.get(stationId)
     this.#proven.delete(stationId)
-    this.#proven.set(stationId, before && before.profile > profile ? before : { profile, at })
+    this.#proven.set(stationId, before && before.profile > proven.profile ? before : proven)
     if (this.#proven.size <= maxStations) return
     for (const oldest of this.#proven.keys()) {
       this.#proven.delete(oldest)

@@ -104,3 +104,17 @@ test('a revoked certificate in the header closes the socket as well', async () =
 
   expect(await station.closed).toMatchObject({ code: 1008 })
 })
+
+test('a lower profile than was proved at another gateway takes nothing over, and from then on no password is looked at', async () => {
+  const { connect, gateway, redis } = await start()
+  await outcomeOf(connect({ id: 'CP2', headers: { 'X-Forwarded-Proto': 'https' } }))
+  const owner = redis.owners.get('CP2')
+  redis.proven.set('CP2', { profile: 3, at: new Date() })
+  const headers = { 'X-Forwarded-Proto': 'https' }
+
+  expect(await outcomeOf(connect({ id: 'CP2', headers }))).toBe(403)
+  expect(redis.owners.get('CP2')).toEqual(owner)
+  expect(redis.listeners('CP2')).toBe(1)
+  expect(gateway.refused()).toMatchObject([{ stationId: 'CP2', reason: 'profile' }])
+  expect(await outcomeOf(connect({ id: 'CP2', password: 'wrong', headers }))).toBe(403)
+})

@@ -47,6 +47,7 @@ export interface Admitted extends Proof {
   station: StationRecord
   protocol: Protocol
   address: string
+  provenAt: Date
 }
 
 export interface UpgradePorts {
@@ -116,7 +117,8 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
   if (proof.securityProfile === 0 && protocol !== 'ocpp1.6' && !config.dev) {
     return toRefusal('profile', id)
   }
-  ports.locks.proved(station.id, proof.securityProfile, ports.today())
+  const provenAt = ports.today()
+  ports.locks.proved(station.id, { profile: proof.securityProfile, at: provenAt })
   const quirks = [
     ...proof.quirks,
     ...(station.id === id ? [] : ['id-case']),
@@ -126,14 +128,14 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
       ? ['password-hex']
       : []),
   ]
-  return { station, protocol, address, ...proof, quirks }
+  return { station, protocol, address, provenAt, ...proof, quirks }
 }
 
 function throttled(stationId: string): Refusal {
   return { status: 429, reason: 'throttled', stationId, headers: { 'Retry-After': '60' } }
 }
 
-function toRefusal(reason: ProofFault, stationId: string): Refusal {
+export function toRefusal(reason: ProofFault, stationId: string): Refusal {
   if (reason !== 'credentials') return { status: 403, reason, stationId }
   return { status: 401, reason, stationId, headers: { 'WWW-Authenticate': 'Basic realm="ocpp", charset="UTF-8"' } }
 }

@@ -45,7 +45,15 @@ afterAll(async () => {
 
 /** A gateway with one station: it owns it, and answers every command at once. */
 async function connectStation(stationId: string, answer: (message: ChannelMessage) => object | null) {
-  const { epoch } = await backbone.ownership.register(stationId, 'connection-1', 'gateway-1', 'ocpp1.6')
+  const registered = await backbone.ownership.register(stationId, {
+    connectionId: 'connection-1',
+    gatewayId: 'gateway-1',
+    protocol: 'ocpp1.6',
+    proven: { profile: 1, at: new Date() },
+    profileSetAt: null,
+  })
+  if ('boundTo' in registered) throw new Error('refused')
+  const { epoch } = registered
   const commands: ChannelMessage[] = []
   const stop = await backbone.channels.subscribe(stationChannel(stationId), (message) => {
     if (message.kind !== 'command' || message.epoch !== epoch) return
