@@ -2,12 +2,10 @@ import type { LogRecord } from '@busbar/backbone'
 import { createAuthority, PkiError, parseCertificate, parseCertificates } from '@busbar/pki'
 import { createTestDatabase, newId, type TestDatabase, Vault } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
 import { type CommandNews, commandNewsType } from '../pipeline/command-news.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { composeParts, toPart } from '../pipeline/parts.js'
-import type { Service } from '../pipeline/service.js'
+import { toPart } from '../pipeline/parts.js'
 import { type FakePorts, fakePorts, loggedCall, logRecord } from '../pipeline/testing.js'
+import { applyRecords, serviceOf } from '../pipeline/testing-batches.js'
 import { createBuiltInIssuer } from './built-in-issuer.js'
 import type { CertificateIssuer } from './issuer.js'
 import { createCertificatesPart } from './part.js'
@@ -22,7 +20,6 @@ const dayMs = 86_400_000
 
 let store: TestDatabase
 let now: Date
-let offset = 0n
 let ports: FakePorts
 
 beforeAll(async () => {
@@ -32,6 +29,7 @@ afterAll(() => store.drop())
 beforeEach(async () => {
   now = start
   ports = fakePorts()
+  ports.backbone.outbox.insert = () => []
   await query('TRUNCATE station, station_state, station_certificate, certificate_authority, job CASCADE')
   await query("INSERT INTO station (id, folded_id, updated_at) VALUES ('CP-1', 'cp-1', now()), ('CP-2', 'cp-2', now())")
 })
@@ -70,18 +68,13 @@ const builtIn = (): CertificateIssuer =>
 
 /** The records as one batch; what waits outside is awaited, and its word comes as the next batch. */
 async function apply(issuer: CertificateIssuer, ...records: LogRecord[]) {
-  const service: Service<never> = {
-    name: 'stations',
-    topics: () => [],
-    ...(composeParts([toPart(createCertificatesPart({ issuer, operatorName }))]) as object),
-  } as unknown as Service<never>
+  const service = serviceOf(createCertificatesPart({ issuer, operatorName }))
   const all = { ...ports, database: store.database, clock: () => now }
-  all.backbone.outbox.insert = () => []
-  const numbered = records.map((record) => ({ ...record, offset: offset++, appendedAt: now }))
-  const sender = { service: 'stations', logId: 'test-log', topics: ports.backbone.topics }
-  const batch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
-  const applied = await applyBatch(batch, service, { ports: all, sender, metrics: serviceMetrics(ports.metrics) })
-  expect(applied.dead).toEqual([])
+  const applied = await applyRecords(
+    service,
+    records.map((record) => ({ ...record, appendedAt: now })),
+    all,
+  )
   await service.after?.(applied, all)
   return applied.decided.map(({ decision }) => decision)
 }

@@ -2,9 +2,8 @@ import type { OutboxRow } from '@busbar/backbone'
 import type { Payload, Protocol } from '@busbar/ocpp'
 import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { fakePorts, logRecord } from '../pipeline/testing.js'
+import { logRecord } from '../pipeline/testing.js'
+import { applyRecords } from '../pipeline/testing-batches.js'
 import { createStationsService } from '../stations/service.js'
 import { stationsDeps } from '../stations/testing.js'
 import { type CommandsWorld, commandsWorld } from './testing-world.js'
@@ -38,21 +37,12 @@ async function ask(protocol: Protocol, action: string, payload: Payload, answer:
   return { calls, command: await world.command(id) }
 }
 
-async function takeIn(rows: readonly OutboxRow[]) {
-  const ports = { ...fakePorts(), database: store.database }
-  ports.backbone.outbox.insert = () => []
-  const sender = { service: 'stations', logId: 'test-log', topics: world.topics }
-  const records = rows.map(({ topic, key, value, headers }) =>
-    logRecord({ topic, key, value: Buffer.from(value), headers }),
+const takeIn = (rows: readonly OutboxRow[]) =>
+  applyRecords(
+    createStationsService(stationsDeps),
+    rows.map(({ topic, key, value, headers }) => logRecord({ topic, key, value: Buffer.from(value), headers })),
+    { database: store.database },
   )
-  const batch = { records, advance: { text: 'SELECT 1', values: [] } }
-  const { dead } = await applyBatch(batch, createStationsService(stationsDeps), {
-    ports,
-    sender,
-    metrics: serviceMetrics(ports.metrics),
-  })
-  expect(dead).toEqual([])
-}
 
 const variable = (name: string, instance?: string) => ({
   component: { name: 'DeviceDataCtrlr' },

@@ -3,16 +3,13 @@ import type { Payload } from '@busbar/ocpp'
 import { createAuthority, parseCertificate } from '@busbar/pki'
 import { createTestDatabase, newId, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
 import { type CommandNews, commandNewsType } from '../pipeline/command-news.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { composeParts, toPart } from '../pipeline/parts.js'
-import { fakePorts, logRecord } from '../pipeline/testing.js'
+import { logRecord } from '../pipeline/testing.js'
+import { applyRecords, serviceOf } from '../pipeline/testing-batches.js'
 import { installedRootsPart } from './part.js'
 
 let store: TestDatabase
 let root: string
-let offset = 0n
 
 beforeAll(async () => {
   store = await createTestDatabase()
@@ -25,16 +22,8 @@ beforeEach(() => query('TRUNCATE installed_certificate, root_installation'))
 
 const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
 
-async function apply(...records: LogRecord[]) {
-  const ports = { ...fakePorts(), database: store.database }
-  ports.backbone.outbox.insert = () => []
-  const service = { name: 'stations' as const, topics: () => [], ...composeParts([toPart(installedRootsPart)]) }
-  const numbered = records.map((record) => ({ ...record, offset: offset++ }))
-  const sender = { service: 'stations', logId: 'test-log', topics: ports.backbone.topics }
-  const batch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
-  const applied = await applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
-  expect(applied.dead).toEqual([])
-}
+const apply = (...records: LogRecord[]) =>
+  applyRecords(serviceOf(installedRootsPart), records, { database: store.database })
 
 function news(action: string, value: Partial<CommandNews>, station = 'CP-1') {
   const whole = { action, commandId: newId(), callIndex: 0, response: {}, sent: {}, ...value }

@@ -1,8 +1,7 @@
 import { createTestDatabase, newId, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { decidePart } from '../pipeline/parts.js'
 import type { InboundRecord } from '../pipeline/service.js'
-import { decisionContext } from '../pipeline/testing.js'
+import { playBatch } from '../pipeline/testing-batches.js'
 import { localListsPart } from './part.js'
 import { commandId, commandsOf, due, later, listNews, now, off, on, versionNews } from './testing.js'
 
@@ -25,9 +24,7 @@ beforeEach(async () => {
 })
 
 async function batch(...records: InboundRecord[]) {
-  const state = await localListsPart.load(db.database, records)
-  const decisions = records.map((each) => decidePart(localListsPart, each, state, decisionContext(each)))
-  await db.database.commit(localListsPart.save(state))
+  const decisions = await playBatch(localListsPart, db.database, records)
   return commandsOf(decisions).map(({ action, payload }) => ({ action, payload }))
 }
 

@@ -1,13 +1,10 @@
-import type { LogBatch } from '@busbar/backbone'
 import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { decidePart } from '../pipeline/parts.js'
 import type { InboundRecord } from '../pipeline/service.js'
-import { decisionContext, fakePorts, logRecord } from '../pipeline/testing.js'
+import { fakePorts } from '../pipeline/testing.js'
+import { applyRecords, playBatch, toLogRecord } from '../pipeline/testing-batches.js'
 import { createReservationsService, reservationsPart } from './service.js'
-import { loadReservations, saveReservations } from './statements.js'
+import { loadReservations } from './statements.js'
 import {
   cancelNews,
   commandId,
@@ -34,13 +31,7 @@ const query = (text: string) => db.database.query<Record<string, unknown>>({ tex
 const rows = () => query('SELECT station_id, reservation_id, state, reason FROM reservation ORDER BY id')
 const jobs = () => query('SELECT kind, key, station_id, due_at FROM job')
 
-/** One turn of the pipeline as the service does it: what it reads, decides and commits. */
-async function batch(...records: InboundRecord[]): Promise<string[]> {
-  const state = await loadReservations(db.database, records)
-  const decisions = records.map((each) => decidePart(reservationsPart, each, state, decisionContext(each)))
-  await db.database.commit(saveReservations(state))
-  return eventsOf(decisions)
-}
+const batch = async (...records: InboundRecord[]) => eventsOf(await playBatch(reservationsPart, db.database, records))
 
 const reserved = [reserveNews('requested', { at: 0 }), reserveNews('accepted')] as const
 
@@ -89,24 +80,15 @@ test('a transaction that is told after the reservation expired, and began before
 
 test('F30: the job of a reservation is in Postgres until it ended; run by two at once it expires once', async () => {
   const events: string[] = []
-  const ports = { ...fakePorts(), database: db.database }
-  ports.backbone.outbox.insert = (outgoing) => {
+  const { backbone } = fakePorts()
+  backbone.outbox.insert = (outgoing) => {
     events.push(...outgoing.map(({ value }) => JSON.parse(String(value)).type))
     return []
   }
-  const apply = (at: number, ...records: InboundRecord[]) => {
-    const toRecord = ({ type, stationId, receivedAt, action, payload }: InboundRecord, index: number) =>
-      logRecord({
-        key: stationId,
-        offset: BigInt(index),
-        value: Buffer.from(JSON.stringify(payload)),
-        headers: { type, station: stationId, receivedAt: receivedAt.toISOString(), action },
-      })
-    const records16: LogBatch = { records: records.map(toRecord), advance: { text: 'SELECT 1', values: [] } }
-    const sender = { service: 'reservations', logId: 'test-log', topics: ports.backbone.topics }
-    const tools = { ports: { ...ports, clock: () => later(at) }, sender, metrics: serviceMetrics(ports.metrics) }
-    return applyBatch(records16, createReservationsService(), tools)
-  }
+  const apply = (at: number, ...records: InboundRecord[]) =>
+    applyRecords(createReservationsService(), records.map(toLogRecord), {
+      ...{ database: db.database, backbone, clock: () => later(at) },
+    })
 
   await apply(1, ...reserved)
   expect(await jobs()).toEqual([

@@ -1,16 +1,13 @@
 import type { LogRecord } from '@busbar/backbone'
 import { createTestDatabase, newId, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
 import { type CommandNews, commandNewsType } from '../pipeline/command-news.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { composeParts, toPart } from '../pipeline/parts.js'
-import { fakePorts, loggedCall, logRecord } from '../pipeline/testing.js'
+import { loggedCall, logRecord } from '../pipeline/testing.js'
+import { applyRecords, serviceOf } from '../pipeline/testing-batches.js'
 import { maskSecrets } from './alarms.js'
 import { securityPart } from './part.js'
 
 let store: TestDatabase
-let offset = 0n
 
 beforeAll(async () => {
   store = await createTestDatabase()
@@ -21,15 +18,8 @@ beforeEach(() => query('TRUNCATE security_event, security_profile_change'))
 const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
 
 async function apply(...records: LogRecord[]) {
-  const ports = { ...fakePorts(), database: store.database }
-  ports.backbone.outbox.insert = () => []
-  const service = { name: 'stations' as const, topics: () => [], ...composeParts([toPart(securityPart)]) }
-  const numbered = records.map((record) => ({ ...record, offset: offset++ }))
-  const sender = { service: 'stations', logId: 'test-log', topics: ports.backbone.topics }
-  const batch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
-  const applied = await applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
-  expect(applied.dead).toEqual([])
-  return applied.decided.map(({ decision }) => decision)
+  const { decided } = await applyRecords(serviceOf(securityPart), records, { database: store.database })
+  return decided.map(({ decision }) => decision)
 }
 
 function event(type: string, timestamp = '2026-03-01T09:00:00Z', techInfo?: string, at = '2026-03-01T10:00:00Z') {

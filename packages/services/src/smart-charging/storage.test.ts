@@ -1,13 +1,9 @@
-import type { LogBatch, LogRecord } from '@busbar/backbone'
 import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { applyBatch } from '../pipeline/apply-batch.js'
-import { serviceMetrics } from '../pipeline/metrics.js'
-import { decidePart } from '../pipeline/parts.js'
 import type { InboundRecord } from '../pipeline/service.js'
-import { decisionContext, fakePorts, logRecord } from '../pipeline/testing.js'
+import { applyRecords, playBatch, toLogRecord } from '../pipeline/testing-batches.js'
 import { createSmartChargingService, smartChargingPart } from './service.js'
-import { loadSmartCharging, saveSmartCharging } from './storage.js'
+import { loadSmartCharging } from './storage.js'
 import {
   clear,
   commandId,
@@ -35,12 +31,7 @@ beforeEach(async () => {
   })
 })
 
-/** One turn of the pipeline as the service does it: what it reads, decides and commits. */
-async function batch(...records: InboundRecord[]): Promise<void> {
-  const state = await loadSmartCharging(db.database, records)
-  for (const each of records) decidePart(smartChargingPart, each, state, decisionContext(each))
-  await db.database.commit(saveSmartCharging(state))
-}
+const batch = (...records: InboundRecord[]) => playBatch(smartChargingPart, db.database, records)
 
 async function books(): Promise<string[]> {
   const rows = await db.database.query<{ command_id: string; status: string }>({
@@ -233,20 +224,11 @@ test('the last reported schedule of a connector stays the last one', async () =>
 
 test('the service keeps jobs for what time alone changes, and brings them to an end', async () => {
   const service = createSmartChargingService()
-  const apply = async (...records: InboundRecord[]) => {
-    const ports = { ...fakePorts(), database: db.database, clock: () => records.at(-1)?.receivedAt ?? now }
-    ports.backbone.outbox.insert = () => []
-    const sender = { service: 'smart-charging', logId: 'test-log', topics: ports.backbone.topics }
-    const log = records.map((record, index): LogRecord => {
-      const { type, stationId: station, action, receivedAt } = record
-      const headers = { type, station, action, protocol: 'ocpp1.6', receivedAt: receivedAt.toISOString() }
-      const value = Buffer.from(JSON.stringify(record.payload))
-      return logRecord({ topic: ports.backbone.topics.lane('smart-charging'), offset: BigInt(index), value, headers })
+  const apply = (...records: InboundRecord[]) =>
+    applyRecords(service, records.map(toLogRecord), {
+      database: db.database,
+      clock: () => records.at(-1)?.receivedAt ?? now,
     })
-    const lane: LogBatch = { records: log, advance: { text: 'SELECT 1', values: [] } }
-    const { dead } = await applyBatch(lane, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
-    expect(dead).toEqual([])
-  }
   const jobs = () => db.database.prisma.job.findMany()
 
   await apply(...set({ validTo: later(100).toISOString() }))
