@@ -19,6 +19,9 @@ beforeAll(async () => {
     { value: 'Card-B', type: 'ISO14443', status: 'blocked' },
     { value: 'Card-C', type: 'ISO14443', expiresAt: '2020-01-01T00:00:00Z' },
     { value: 'DE-ABC-C12345678-X-of-a-contract', type: 'eMAID' },
+    // A station's start is decided on as that of a card.
+    { value: 'Card-D', type: 'ISO14443', status: 'blocked' },
+    { value: 'Card-D', type: 'Central' },
   ]) {
     await api.request('operator', { method: 'POST', url: '/v1/tokens', payload: token })
   }
@@ -88,6 +91,7 @@ test.each([
   ['Card-Z', 'Card-Z', 'The token is not registered.'],
   ['card-b', 'Card-B', 'The token is blocked.'],
   ['card-c', 'Card-C', 'The token has expired.'],
+  ['card-d', 'Card-D', 'The token is blocked.'],
 ])('a start for %s is sent with a warning', async (token, idTag, warning) => {
   const { sent, warnings } = await send('remote-start', { token })
 

@@ -1,4 +1,4 @@
-import type { Database } from '@busbar/store'
+import { type IdTag, selectIdTags } from '@busbar/store'
 import { z } from 'zod'
 import { found, ProblemError } from '../problems.js'
 import { ProfileDraft, toChargingProfile16 } from './charging-profile.js'
@@ -25,7 +25,7 @@ export const remoteOperations = [
     example: { token: '04E91A2B3C4D80', connector: 1 },
     build: {
       'ocpp1.6': async ({ token, connector, chargingProfile: draft }, context) => {
-        const { idTag, warnings } = await toIdTag(token, context.database)
+        const { idTag, warnings } = await toIdTag(token, context)
         const built = draft && (await toChargingProfile16(draft, { ...context, use: 'remote-start', connector }))
         return {
           action: 'RemoteStartTransaction',
@@ -61,35 +61,24 @@ export const remoteOperations = [
   }),
 ]
 
-interface TokenRow {
-  value: string
-  status: string
-  expiresAt: Date | null
-}
-
 /** A token as 1.6 sends it. @throws ProblemError 422 for one too long for that */
-export async function toIdTag(token: string, database: Database): Promise<{ idTag: string; warnings: string[] }> {
-  const rows = await database.query<TokenRow>({
-    name: 'token_to_start',
-    text: 'SELECT value, status, expires_at AS "expiresAt" FROM token WHERE folded_value = lower($1) ORDER BY type',
-    values: [token],
-  })
-  const usable = rows.find(({ status, expiresAt }) => status === 'accepted' && !isPast(expiresAt))
-  const idTag = (usable ?? rows[0])?.value ?? token
+async function toIdTag(token: string, { database, now }: OperationContext) {
+  const [known] = await database.query<IdTag>(selectIdTags([token], now))
+  const idTag = known?.idTag ?? token
   if (idTag.length > maxIdTagLength) {
     throw new ProblemError(422, 'OCPP 1.6 carries tokens of at most 20 characters.', {
       faults: [{ detail: `${idTag.length} characters`, pointer: '/token' }],
     })
   }
-  return { idTag, warnings: usable ? [] : [warningOf(rows[0])] }
+  return { idTag, warnings: warnings[known?.status ?? 'Unknown'] }
 }
 
-function warningOf(row: TokenRow | undefined): string {
-  if (!row) return 'The token is not registered.'
-  return row.status === 'accepted' ? 'The token has expired.' : 'The token is blocked.'
+const warnings: Readonly<Record<IdTag['status'] | 'Unknown', string[]>> = {
+  Accepted: [],
+  Blocked: ['The token is blocked.'],
+  Expired: ['The token has expired.'],
+  Unknown: ['The token is not registered.'],
 }
-
-const isPast = (time: Date | null) => time !== null && time.getTime() <= Date.now()
 
 async function toOcppId(transaction: string, { database, station }: OperationContext) {
   const row = await database.prisma.chargingTransaction.findFirst({

@@ -118,7 +118,8 @@ export const deleteOldParts = sql(
   "DELETE FROM report_part WHERE station_id = ANY($1) AND received_at < $2::timestamptz - interval '1 day'",
 )
 
-const variableKey = {
+/** What tells rows of `variable` apart. */
+export const variableKey = {
   stationId: 'text',
   componentKey: 'text',
   componentInstance: 'text',

@@ -1,5 +1,6 @@
 import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
 import type { InboundRecord } from '../../pipeline/service.js'
+import { variableKey } from '../statements.js'
 import type { ConfigurationBook, ConfigurationRow } from './book.js'
 
 /** A key of 1.6 is a variable that belongs to no component. */
@@ -15,21 +16,10 @@ const selectRows = sql(`
     AND variable_instance = '' AND attribute_type = 'Actual'
     AND (station_id = ANY($1) OR station_id = ANY($2) AND pending_value IS NOT NULL)`)
 
-const keys = {
-  stationId: 'text',
-  componentKey: 'text',
-  componentInstance: 'text',
-  evseNumber: 'int4',
-  connectorNumber: 'int4',
-  variableKey: 'text',
-  variableInstance: 'text',
-  attributeType: 'text',
-} as const
-
 const upsertRows = upsertInto(
   'variable',
   {
-    ...keys,
+    ...variableKey,
     component: 'text',
     variable: 'text',
     value: 'text',
@@ -38,7 +28,7 @@ const upsertRows = upsertInto(
     isUnknown: 'bool',
     updatedAt: 'timestamptz',
   },
-  Object.keys(keys) as (keyof typeof keys)[],
+  Object.keys(variableKey) as (keyof typeof variableKey)[],
 )
 
 export function loadConfiguration(
