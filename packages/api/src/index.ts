@@ -1,5 +1,6 @@
 export { isApiRole, type Role, roles } from './access.js'
 export { type ApiKeyDraft, createApiKey, createFirstApiKey, type NewApiKey, revokeApiKey } from './api-keys.js'
+export { deleteOldFiles } from './files/old-files.js'
 export { type HealthPorts, startHealthServer } from './health.js'
 export {
   type ApiConfig,

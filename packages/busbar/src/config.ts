@@ -30,6 +30,8 @@ const list = z.string().transform((text) =>
     .map((each) => each.trim())
     .filter(Boolean),
 )
+/** Far below what a date can hold. */
+const days = z.coerce.number().int().max(36_500)
 const protocol = z.enum(['ocpp1.6', 'ocpp2.0.1'])
 
 /** One row a variable: its name after `BUSBAR_`, its shape and default. */
@@ -95,11 +97,18 @@ const variables = z.strictObject({
   FILES_S3_SECRET_KEY: z.string().min(1).optional(),
   FILES_MAX_UPLOAD_MB: z.coerce.number().int().min(1).default(256),
   FILES_MAX_FIRMWARE_MB: z.coerce.number().int().min(1).default(1_024),
+  /** Of what stations send. */
+  FILES_KEEP_DAYS: days.min(1).default(90),
   FILES_ADDRESS_HOURS: z.coerce.number().int().min(1).max(8_760).default(72),
   /** Health and metrics of the gateway and worker roles. */
   HEALTH_PORT: port.default(8_081),
-  JOURNAL_DAYS: z.coerce.number().int().min(1).default(90),
-  METER_READING_DAYS: z.coerce.number().int().min(1).optional(),
+  /** Of frames, counts of Heartbeats, dead letters that were replayed. */
+  JOURNAL_DAYS: days.min(1).default(90),
+  /** Without it they stay for ever. */
+  METER_READING_DAYS: days.min(1).optional(),
+  SECURITY_EVENT_DAYS: days.min(1).default(365),
+  /** Of commands and what came of them: transfers, reservations, charging profiles, root and old station certificates. */
+  HISTORY_DAYS: days.min(30).default(365),
   /** Admits unknown stations and stations without credentials. */
   DEV: flag.default(false),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),

@@ -16,9 +16,9 @@ import {
   startDueJobs,
   startLeaseWatch,
 } from '@busbar/services'
-import { ensurePartitions, UnavailableError } from '@busbar/store'
 import type { Config } from './config.js'
 import type { Platform } from './platform.js'
+import { startFileRetention, startRetention } from './retention.js'
 
 /** A part of the system that runs in this process. Parts are stopped in the reverse order of their start. */
 export interface Running {
@@ -114,7 +114,7 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   for (const name of names) running.push({ name, port: null, ...(await create[name]()) })
   running.push({ name: 'due jobs', port: null, ...(await startDueJobs(platform)) })
   if (names.includes('stations')) running.push({ name: 'lease watch', port: null, ...startLeaseWatch(platform) })
-  running.push({ name: 'partitions', port: null, ...(await keepPartitions(platform)) })
+  running.push({ name: 'retention', port: null, ...startRetention(platform) })
   return running
 }
 
@@ -142,11 +142,12 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       ready: () => readiness(platform, parts),
     },
   )
+  const retention = startFileRetention(platform, files)
   return {
     name: 'api',
     port: api.port,
     stop: async () => {
-      await api.stop()
+      await Promise.all([api.stop(), retention.stop()])
       files.close()
     },
   }
@@ -185,23 +186,4 @@ async function readiness(
   )
   const ready = Object.fromEntries(parts.map((part) => [part.name, part.ready ?? true]))
   return { postgres, log: backbone.log.available, ...ready }
-}
-
-const dayMs = 24 * 60 * 60 * 1_000
-
-/** Creates partitions ahead of time and drops those past retention, at the start and once a day. */
-async function keepPartitions({ database, config, log }: Platform): Promise<{ stop(): Promise<void> }> {
-  const retention = {
-    meterReadingDays: config.values.METER_READING_DAYS ?? null,
-    journalDays: config.values.JOURNAL_DAYS,
-  }
-  const keep = () =>
-    ensurePartitions(database, new Date(), retention).catch((cause: unknown) => {
-      // Rows land in the DEFAULT partition until Postgres is back.
-      if (!(cause instanceof UnavailableError)) throw cause
-      log.warn({ err: cause }, 'partitions are checked again tomorrow')
-    })
-  await keep()
-  const timer = setInterval(() => void keep(), dayMs)
-  return { stop: async () => clearInterval(timer) }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { checkKey, FileNotFoundError, type FileStore } from './file-store.js'
@@ -9,18 +9,30 @@ import { Measured } from './measured.js'
 /** Files in a folder that this process alone, or a shared file system, holds. */
 export function openLocalFileStore({ folder }: { folder: string }): FileStore {
   const pathOf = (key: string) => path.join(folder, checkKey(key))
+
+  /** With the folder that it leaves empty, but for the outermost, which may be a mount. */
+  async function remove(file: string): Promise<void> {
+    await rm(file, { force: true })
+    const parent = path.dirname(file)
+    if (parent === path.normalize(folder)) return
+    try {
+      await rmdir(parent)
+    } catch (cause) {
+      if (!isMissing(cause) && codeOf(cause) !== 'ENOTEMPTY') throw cause
+    }
+  }
+
   return {
     async put(key, content, { maxBytes }) {
       const file = pathOf(key)
-      await mkdir(path.dirname(file), { recursive: true })
       // In the same folder, so that the rename stays within one file system.
       const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
       const measured = new Measured(content, maxBytes)
       try {
-        await pipeline(measured, createWriteStream(temporary, { mode: 0o600, flush: true }))
+        await pipeline(measured, (await create(temporary)).createWriteStream({ flush: true }))
         await rename(temporary, file)
       } catch (cause) {
-        await rm(temporary, { force: true })
+        await remove(temporary)
         throw cause
       }
       return measured.result()
@@ -36,11 +48,24 @@ export function openLocalFileStore({ folder }: { folder: string }): FileStore {
     },
 
     async delete(key) {
-      await rm(pathOf(key), { force: true })
+      await remove(pathOf(key))
     },
 
     close() {},
   }
 }
 
-const isMissing = (cause: unknown) => (cause as NodeJS.ErrnoException).code === 'ENOENT'
+/** With its folder, which may go with the last of its files before this one is there. */
+async function create(file: string): Promise<FileHandle> {
+  for (;;) {
+    await mkdir(path.dirname(file), { recursive: true })
+    try {
+      return await open(file, 'wx', 0o600)
+    } catch (cause) {
+      if (!isMissing(cause)) throw cause
+    }
+  }
+}
+
+const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException).code
+const isMissing = (cause: unknown) => codeOf(cause) === 'ENOENT'

@@ -18,7 +18,8 @@ export {
   toAuthorizationData,
 } from './id-tags.js'
 export { type MigrateOptions, type Migration, MigrationError, migrate } from './migrate.js'
-export { newId } from './new-id.js'
+export { earliestId, newId } from './new-id.js'
+export { deleteOldRows, type RowRetention } from './old-rows.js'
 export { ensurePartitions, type Retention } from './partitions.js'
 export {
   type Columns,

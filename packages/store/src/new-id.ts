@@ -17,6 +17,14 @@ export function newId(now = Date.now()): string {
   bytes.writeUIntBE(now, 0, 6)
   bytes.writeUInt8(0x70 | (bytes.readUInt8(6) & 0x0f), 6)
   bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8)
-  const hex = bytes.toString('hex')
+  return toUuid(bytes.toString('hex'))
+}
+
+/** No id that is made at this time or later is below it. */
+export function earliestId(at: Date): string {
+  return toUuid(`${at.getTime().toString(16).padStart(12, '0')}70008000000000000000`)
+}
+
+function toUuid(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }

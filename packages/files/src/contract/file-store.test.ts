@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { CreateBucketCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -131,4 +132,30 @@ describe.each(sides)('$name', ({ open }) => {
       await expect(side.store.delete(key)).rejects.toThrow(TypeError)
     },
   )
+})
+
+test('a local folder goes with the last of its files, and none that comes meanwhile is lost', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'busbar-files-'))
+  const store = openLocalFileStore({ folder })
+  const put = (key: string, content: AsyncIterable<Uint8Array>) => store.put(key, content, { maxBytes: 3 })
+  const abc = async function* () {
+    yield Buffer.from('abc')
+  }
+  const keys = Array.from({ length: 300 }, (_, index) => `uploads/one/${index}`)
+
+  await Promise.all(
+    keys.map(async (key, index) => {
+      await put(key, abc())
+      if (index % 3 > 0) await store.delete(key)
+    }),
+  )
+  expect((await readdir(path.join(folder, 'uploads/one'))).length).toBe(100)
+
+  await Promise.all(keys.map((key) => store.delete(key)))
+  await expect(put('uploads/two/1', Readable.from([Buffer.from('abcd')]))).rejects.toThrow(FileTooLargeError)
+  expect(await readdir(path.join(folder, 'uploads'))).toEqual([])
+  await put('outermost', abc())
+  await store.delete('outermost')
+  expect(await readdir(folder)).toEqual(['uploads'])
+  await rm(folder, { recursive: true })
 })

@@ -87,13 +87,6 @@ test('a flood is cut off and told once, and ends with its hour', async () => {
   expect(later[0]?.events).toHaveLength(1)
 })
 
-test('what a year has passed over goes', async () => {
-  await apply(event('FirmwareUpdated', '2025-01-01T00:00:00Z', 'old', '2025-01-01T00:00:00Z'))
-  await apply(event('FirmwareUpdated'))
-
-  expect(await query('SELECT count(*)::int AS count FROM security_event')).toEqual([{ count: 1 }])
-})
-
 test.each([
   ['AuthorizationKey = 00112233445566778899aabbccddeeff changed', 'AuthorizationKey = *** changed'],
   ['new value 00112233445566778899AABBCCDDEEFF00112233', 'new value ***'],

@@ -1,6 +1,6 @@
 import type { Sql } from '@busbar/store'
 import type { AlarmLevel } from './alarms.js'
-import { deleteOldEvents, insertEvents, upsertChanges } from './statements.js'
+import { insertEvents, upsertChanges } from './statements.js'
 
 /** A row of security_event. */
 export interface SecurityEventRow {
@@ -73,10 +73,8 @@ export class SecurityState {
   }
 
   save(): Sql[] {
-    const [first] = this.#added
-    const stations = [...new Set(this.#added.map(({ stationId }) => stationId))]
     return [
-      ...(first ? [insertEvents(this.#added), deleteOldEvents(stations, first.receivedAt.toISOString())] : []),
+      ...(this.#added.length > 0 ? [insertEvents(this.#added)] : []),
       ...(this.#changed.size > 0 ? [upsertChanges([...this.#changed])] : []),
     ]
   }

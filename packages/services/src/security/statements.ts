@@ -24,11 +24,6 @@ export const countEvents = sql(`
   SELECT station_id AS "stationId", count(*)::int AS count FROM security_event
   WHERE station_id = ANY($1) AND received_at > $2::timestamptz - interval '1 hour' GROUP BY station_id`)
 
-/** A year is what an audit looks back. */
-export const deleteOldEvents = sql(
-  "DELETE FROM security_event WHERE station_id = ANY($1) AND received_at < $2::timestamptz - interval '1 year'",
-)
-
 export const selectChanges = sql(`
   SELECT station_id AS "stationId", profile, status, command_id AS "commandId", requested_at AS "requestedAt",
     answered_at AS "answeredAt"

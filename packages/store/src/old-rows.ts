@@ -1,0 +1,100 @@
+import type { Database } from './database.js'
+import { earliestId } from './new-id.js'
+
+export interface RowRetention {
+  journalDays: number
+  securityEventDays: number
+  historyDays: number
+}
+
+/** What of a table may go after so many days. Nothing of it is billed, and nothing can still come of it. */
+interface OldRows {
+  table: string
+  days: keyof RowRetention
+  /** The UUIDv7 its rows have from their beginning: by it they are found without an index by age. */
+  id: string | null
+  /** Of a row that is over since $1. */
+  isOver: string
+}
+
+const oldRows: readonly OldRows[] = [
+  {
+    table: 'heartbeat_count',
+    days: 'journalDays',
+    id: null,
+    isOver: `day < ($1::timestamptz AT TIME ZONE 'UTC')::date`,
+  },
+  { table: 'dead_letter', days: 'journalDays', id: 'id', isOver: 'replayed_at < $1' },
+  { table: 'security_event', days: 'securityEventDays', id: 'id', isOver: 'received_at < $1' },
+  { table: 'command', days: 'historyDays', id: 'id', isOver: `completed_at < $1 AND follow_up <> 'open'` },
+  {
+    table: 'transfer',
+    days: 'historyDays',
+    id: 'id',
+    isOver: `ended_at < $1 OR state = 'unknown' AND updated_at < $1`,
+  },
+  { table: 'reservation', days: 'historyDays', id: 'id', isOver: 'ended_at < $1' },
+  { table: 'charging_profile', days: 'historyDays', id: 'command_id', isOver: 'settled_at < $1' },
+  {
+    table: 'charging_profile_clear',
+    days: 'historyDays',
+    id: 'command_id',
+    isOver: `requested_at < $1 AND answer <> 'requested'`,
+  },
+  {
+    table: 'root_installation',
+    days: 'historyDays',
+    id: 'command_id',
+    isOver: `requested_at < $1 AND status <> 'requested'`,
+  },
+  {
+    table: 'station_certificate',
+    days: 'historyDays',
+    id: 'id',
+    // Until its own end it has to be known as one that opens no door any more.
+    isOver: `coalesce(not_after, requested_at) < $1 AND status IN ('failed', 'rejected', 'superseded')`,
+  },
+]
+
+const dayMs = 86_400_000
+const atOnce = 5_000
+
+/**
+ * Deletes what is older than its retention, a few thousand rows a statement, so that nobody waits for it. To be called
+ * daily; safe to call at any time and from any process: they share the rows.
+ *
+ * @param isStopping asked between statements
+ * @returns how many rows of each table went
+ * @throws UnavailableError; what went is gone, the rest goes the next time
+ */
+export async function deleteOldRows(
+  database: Database,
+  now: Date,
+  retention: RowRetention,
+  isStopping: () => boolean = () => false,
+  limit = atOnce,
+): Promise<Record<string, number>> {
+  const gone: Record<string, number> = {}
+  for (const rows of oldRows) {
+    const before = new Date(now.getTime() - retention[rows.days] * dayMs)
+    let last = limit
+    while (last === limit && !isStopping()) {
+      last = await deleteSome(database, rows, before, limit)
+      if (last > 0) gone[rows.table] = (gone[rows.table] ?? 0) + last
+    }
+  }
+  return gone
+}
+
+async function deleteSome(database: Database, rows: OldRows, before: Date, limit: number): Promise<number> {
+  const { table, id, isOver } = rows
+  const isOld = id === null ? 'true' : `${id} < $3::uuid`
+  const deleted = await database.query({
+    text: `
+      DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM ${table} WHERE ${isOld} AND (${isOver}) LIMIT $2 FOR UPDATE SKIP LOCKED))
+      RETURNING 1`,
+    values: [before.toISOString(), limit, ...(id === null ? [] : [earliestId(before)])],
+  })
+  return deleted.length
+}
