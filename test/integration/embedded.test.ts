@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StationSocket, UpgradeRefused, VirtualStation } from '@busbar/simulator'
+import { newId } from '@busbar/store'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type System, startEmbedded, until } from '../support/system.js'
 
@@ -89,4 +93,35 @@ test('a restart finds all data again, and the station reconnects by itself', asy
   })
   expect(body.status).toBe('accepted')
   await virtual.stop()
+})
+
+test('what is past its retention is gone after a start, the bytes of files too; what is billed stays', async () => {
+  const at = new Date(Date.now() - 3 * 365 * 86_400_000)
+  const [commandId, fileId] = [newId(at.getTime()), newId(at.getTime())]
+  const piece = path.join(system.folder, 'data', 'files', 'uploads', fileId, '1')
+  await mkdir(path.dirname(piece), { recursive: true })
+  await writeFile(piece, 'abc')
+  await system.database.query(
+    `INSERT INTO command (id, station_id, action, payload, requested_by, idempotency_key, request_hash, status, created_at,
+       expires_at, completed_at) VALUES ($1, 'OLD', 'Reset', '{}', 'key', 'one', 'x', 'accepted', $2, $2, $2)`,
+    [commandId, at],
+  )
+  await system.database.query(
+    `INSERT INTO station_file (id, station_id, command_id, bytes, pieces, created_at, expires_at, completed_at)
+     VALUES ($1, 'OLD', $2, 3, $3, $4, $4, $4)`,
+    [fileId, commandId, JSON.stringify([{ key: `uploads/${fileId}/1`, bytes: 3 }]), at],
+  )
+  await system.database.query('UPDATE charging_transaction SET created_at = $1, ended_at = $1, updated_at = $1', [at])
+  const count = async (table: string) =>
+    Number((await system.database.query(`SELECT count(*) FROM ${table}`)).rows[0]?.count)
+  const transactions = await count('charging_transaction')
+  expect(transactions).toBeGreaterThan(0)
+
+  await system.gateways[0]?.stop()
+  await system.restartGateway(0)
+
+  await until('rows gone', async () => (await count("command WHERE station_id = 'OLD'")) === 0)
+  await until('file gone', async () => (await count("station_file WHERE station_id = 'OLD'")) === 0)
+  expect(existsSync(piece)).toBe(false)
+  expect(await count('charging_transaction')).toBe(transactions)
 })
