@@ -40,7 +40,12 @@ async function books(): Promise<string[]> {
   })
   return rows.map(({ command_id, status }) => `${commandNames.get(command_id)} ${status}`)
 }
-const commandNames = new Map([0, 10, 20, 30].map((asked) => [commandId(asked), String(asked)]))
+/** A UUID of version 4. */
+const foreignId = 'f47ac10b-58cc-4372-a567-0e02b2c3d479'
+const commandNames = new Map([
+  ...[0, 10, 20, 30].map((asked) => [commandId(asked), String(asked)] as const),
+  [foreignId, '0'],
+])
 
 async function insertTransaction(change: object = {}): Promise<void> {
   await db.database.prisma.chargingTransaction.create({
@@ -104,14 +109,17 @@ test('books go on from batch to batch', async () => {
   expect(await books()).toEqual(['0 replaced', '10 active', '20 cleared'])
 })
 
-test('an answer that comes hours late finds what has taken its place meanwhile, though that is gone as well', async () => {
-  await batch(setNews('requested'), setNews('unknown'))
+test.each([
+  ['of Busbar', commandId(0)],
+  ['of whoever asked over the log', foreignId],
+])('an answer that comes hours late finds what came meanwhile, though that is gone as well; id %s', async (_, id) => {
+  await batch(setNews('requested', {}, { id }), setNews('unknown', {}, { id }))
   await batch(...set({}, { asked: 10 }))
   await batch(...clear({}, { asked: 20 }))
 
-  await batch(setNews('accepted', {}, { at: 10_000 }))
+  await batch(setNews('accepted', {}, { id, at: 10_000 }))
 
-  expect(await books()).toEqual(['0 replaced', '10 cleared'])
+  expect((await books()).sort()).toEqual(['0 replaced', '10 cleared'])
 })
 
 test('stations do not touch one another', async () => {

@@ -5,20 +5,15 @@ import { profileOf } from './settle.js'
 import { type ClearRow, type ProfileRow, type ReportedRow, SmartChargingState, type TransactionFact } from './state.js'
 import { carriesProfile } from './take-news.js'
 
-/** What this batch may need, as keys. */
-interface Needs {
-  stationIds: string[]
-  commandIds: string[]
-  /** Whatever came to an end before this cannot have to do with anything in the batch. */
-  since: Date
-}
-
 /** One query per table; transactions after profiles, which name them. */
 export async function loadSmartCharging(
   database: Database,
   records: readonly InboundRecord[],
 ): Promise<SmartChargingState> {
-  const { stationIds, commandIds, since } = toNeeds(records)
+  const stationIds = [...new Set(records.map(({ stationId }) => stationId))]
+  const commandIds = [...new Set(records.filter(isNews).map((record) => readNews(record).commandId))]
+  // The books of an event or a job are open ones.
+  const since = new Date(Math.min(...records.map(({ receivedAt }) => receivedAt.getTime())) - hourMs)
   const [profiles, clears, reported] = await Promise.all([
     database.query<ProfileRow>(selectProfiles(stationIds, since, commandIds)),
     database.query<ClearRow>(selectClears(stationIds, since, commandIds)),
@@ -28,25 +23,9 @@ export async function loadSmartCharging(
   return new SmartChargingState({ profiles, clears, reported, transactions })
 }
 
-/** The books of an event or a job are open ones; an answer may be as late as its command is old. */
-function toNeeds(records: readonly InboundRecord[]): Needs {
-  const news = records.filter(isNews).map(readNews)
-  const times = records.map((record) => record.receivedAt.getTime() - hourMs)
-  const asked = news.map(({ commandId }) => createdMs(commandId) - minuteMs)
-  return {
-    stationIds: [...new Set(records.map(({ stationId }) => stationId))],
-    commandIds: [...new Set(news.map(({ commandId }) => commandId))],
-    since: new Date(Math.min(...times, ...asked)),
-  }
-}
-
-const minuteMs = 60_000
-const hourMs = 60 * minuteMs
+const hourMs = 3_600_000
 
 const isNews = ({ type }: InboundRecord) => type === commandNewsType
-
-/** Command ids are UUIDs of version 7: they begin with milliseconds. @see RFC 9562 §5.7 */
-const createdMs = (commandId: string) => Number.parseInt(commandId.replaceAll('-', '').slice(0, 12), 16)
 
 async function loadReported(database: Database, records: readonly InboundRecord[]): Promise<ReportedRow[]> {
   const stations = records.filter((record) => isNews(record) && record.action === 'GetCompositeSchedule')
@@ -93,14 +72,19 @@ const profileActions = new Set(['SetChargingProfile', 'RemoteStartTransaction'])
 const askedColumns = `command_id AS "commandId", station_id AS "stationId", sent, answer, requested_by AS "requestedBy",
   requested_at AS "requestedAt", answered_at AS "answeredAt"`
 
+/** An answer may be as late as its command is old: what has ended since then may have to do with it. */
+const since = `least($2::timestamptz, (SELECT min(asked.requested_at) FROM (
+    SELECT requested_at FROM charging_profile WHERE command_id = ANY($3)
+    UNION ALL SELECT requested_at FROM charging_profile_clear WHERE command_id = ANY($3)) asked))`
+
 const selectProfiles = sql(`
   SELECT ${askedColumns}, action, status, transaction_id AS "transactionId", settled_at AS "settledAt"
   FROM charging_profile
-  WHERE station_id = ANY($1) AND (settled_at IS NULL OR settled_at >= $2) OR command_id = ANY($3)`)
+  WHERE station_id = ANY($1) AND (settled_at IS NULL OR settled_at >= ${since}) OR command_id = ANY($3)`)
 
 const selectClears = sql(`
   SELECT ${askedColumns} FROM charging_profile_clear
-  WHERE station_id = ANY($1) AND requested_at >= $2 OR command_id = ANY($3)`)
+  WHERE station_id = ANY($1) AND requested_at >= ${since} OR command_id = ANY($3)`)
 
 const selectReported = sql(`
   SELECT station_id AS "stationId", connector, command_id AS "commandId", sent, response, answered_at AS "answeredAt"

@@ -55,17 +55,19 @@ export interface Asked extends Place {
   /** Seconds after `now` when it was sent; the stage may be told later. */
   asked?: number
   number?: number
+  /** Of the command, where it is not ours. */
+  id?: string
 }
 
 export function news(
   action: string,
   stage: CommandNews['stage'],
   sent: object,
-  { asked = 0, number = 0, ...place }: Asked = {},
+  { asked = 0, number = 0, id = commandId(asked, number), ...place }: Asked = {},
   response: object = {},
 ): InboundRecord {
   const payload = {
-    ...{ commandId: commandId(asked, number), callIndex: 0, callCount: 1 },
+    ...{ commandId: id, callIndex: 0, callCount: 1 },
     ...{ action, stage, sent, response, requestedBy: 'key-1' },
   }
   const at = place.at ?? (stage === 'requested' ? asked : asked + 1)
