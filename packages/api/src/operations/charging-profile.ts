@@ -8,6 +8,9 @@ import { fitProfile } from './charging-profile-fit.js'
 import { findStationFaults, findWishFaults } from './charging-profile-rules.js'
 import type { OperationContext } from './operation.js'
 
+/** A gigawatt: more than any site has. */
+const maxLimit = 1_000_000_000
+
 /** A limit over time, in no version's words. */
 export const ProfileDraft = z.strictObject({
   purpose: z
@@ -31,12 +34,17 @@ export const ProfileDraft = z.strictObject({
   unit: z.enum(['A', 'W']).describe('A: per phase. W: of all phases together'),
   startAt: timeInput.optional().describe('Default for kind Absolute: now; Recurring needs one, Relative has none'),
   durationSeconds: z.int().min(1).max(2_147_483_647).optional().describe('Without one the last period never ends'),
-  minChargingRate: z.number().min(0).optional().describe('Charging with less is inefficient; one decimal is sent'),
+  minChargingRate: z
+    .number()
+    .min(0)
+    .max(maxLimit)
+    .optional()
+    .describe('Charging with less is inefficient; one decimal is sent'),
   periods: z
     .array(
       z.strictObject({
         start: z.int().min(0).max(2_147_483_647).describe('Seconds; the first is 0'),
-        limit: z.number().describe('In the unit; cut to one decimal'),
+        limit: z.number().max(maxLimit).describe('In the unit; cut to one decimal'),
         phases: z.int().min(1).max(3).optional().describe('Without it a station assumes 3'),
       }),
     )

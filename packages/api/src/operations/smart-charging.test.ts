@@ -316,6 +316,12 @@ test.each([['Current, Power'], ['["Current","Power"]'], ['A,W'], ['whatever'], [
   },
 )
 
+test('a limit beyond any charger is refused: cut to what a message carries it would be none', async () => {
+  const wished = { ...txDefault, periods: [{ start: 0, limit: 1e300 }] }
+
+  expect((await post('charging-profiles', { connector: 1, profile: wished })).statusCode).toBe(400)
+})
+
 test('all faults are told at once, and the raw command stays free', async () => {
   const response = await post('charging-profiles', {
     connector: 1,
