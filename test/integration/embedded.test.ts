@@ -58,6 +58,38 @@ test.each(['ocpp1.6', 'ocpp2.0.1'] as const)(
   },
 )
 
+test("a limit that is a key of the vendor's is read, set and known as the station took it", async () => {
+  const id = 'VENDOR-KEY'
+  await system.api.registerStation(id, password)
+  const socket = await StationSocket.open({ url: system.urls[0] ?? '', id, password, protocols: ['ocpp1.6'] })
+  await socket.call('BootNotification', { chargePointVendor: 'EVBox', chargePointModel: 'Elvi' })
+  const values = new Map([['evb_MaxCurrent', '320']])
+  socket.on('GetConfiguration', () => ({
+    configurationKey: [...values].map(([key, value]) => ({ key, value, readonly: false })),
+  }))
+  socket.on('ChangeConfiguration', ({ key, value }) => {
+    // In tenths of an ampere, as much as its fuse bears.
+    if (Number(value) > 320) return { status: 'Rejected' }
+    values.set(String(key), String(value))
+    return { status: 'Accepted' }
+  })
+  const change = (value: unknown) =>
+    system.api.expect<{ status: string; warnings: string[] }>('POST', `/stations/${id}/configuration/change?wait=10`, {
+      key: 'evb_MaxCurrent',
+      value,
+    })
+  const known = async () =>
+    (await system.api.get<{ items: { key: string; value: string }[] }>(`/stations/${id}/configuration`)).items
+
+  expect(await change(640)).toMatchObject({ status: 'rejected', warnings: [expect.stringContaining('evb_MaxCurrent')] })
+  await system.api.expect('POST', `/stations/${id}/configuration/read?wait=10`, {})
+  await until('read', async () => (await known()).some(({ value }) => value === '320'))
+  expect(await change(160)).toMatchObject({ status: 'accepted', warnings: [] })
+  await until('changed', async () => (await known()).some(({ value }) => value === '160'))
+  expect(values.get('evb_MaxCurrent')).toBe('160')
+  socket.close()
+})
+
 test('online state follows a close within 2 s', async () => {
   const id = 'PRESENCE'
   const virtual = await station(id, 'ocpp1.6')

@@ -76,6 +76,17 @@ export async function resumes(port: number, ca: string): Promise<boolean> {
   return isReused
 }
 
+/** Begins a handshake and breaks it off, as a caller does that does not know the server's root. */
+export function distrusts(port: number): Promise<void> {
+  const [alert, fatal, unknownCa] = [21, 2, 48]
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ port, host: '127.0.0.1' }, () => socket.write(clientHello()))
+    socket.on('error', reject)
+    socket.once('data', () => socket.end(Buffer.from([alert, 3, 3, 0, 2, fatal, unknownCa])))
+    socket.on('close', () => resolve())
+  })
+}
+
 /**
  * Which compression the server takes of DEFLATE and none, offered in this order; 0 is none. Asked in bytes, because no
  * library at hand offers one any more.

@@ -63,6 +63,9 @@ const housekeepingMs = 1_000
 /** What passes by itself; of the others the operator is told. */
 const passing = new Set<string>(['handshake', 'path', 'shed', 'log-away', 'store-away', 'draining'])
 
+/** Who fails so speaks TLS, and may well be a station. */
+const spokenFaults = new Set<HandshakeFault>(['tls-version', 'tls-suite', 'tls-distrust'])
+
 type GatewayState = { kind: 'open' } | { kind: 'draining'; done: Promise<void> }
 
 /**
@@ -168,7 +171,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   function onHandshakeFault(reason: HandshakeFault, address: string): void {
     metrics.failedHandshake(reason)
     // The rest may be anything that found the port.
-    if (reason === 'tls-version' || reason === 'tls-suite') refused.add('', reason, address)
+    if (spokenFaults.has(reason)) refused.add('', reason, address)
   }
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

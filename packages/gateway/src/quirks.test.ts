@@ -13,7 +13,7 @@ import {
   until,
 } from './testing.js'
 
-/** What real stations do, at a real socket. The table in packages/ocpp/README.md leads here. */
+/** What real stations do, at a real socket. The table in packages/ocpp/QUIRKS.md leads here. */
 
 let gateway: TestGateway
 
@@ -97,6 +97,56 @@ describe('3a handshake and transport', () => {
     await lives(await gateway.connect({ path: '//webservices/cp1', username: 'cp1' }))
 
     await counted('id-case')
+  })
+
+  test('"Connection: keep-alive, Upgrade" is one', async () => {
+    await start()
+    await lives(await gateway.connect({ headers: { Connection: 'keep-alive, Upgrade' } }))
+  })
+
+  test('an id without the slash before it (libocpp): told to the operator as the station spells it', async () => {
+    await start()
+    await expect(gateway.connect({ path: '/ocppCP1' })).rejects.toMatchObject({ status: 404 })
+
+    expect(gateway.gateway.refused()).toMatchObject([{ stationId: 'ocppCP1', reason: 'unknown' }])
+  })
+
+  test('pings of its own are life too, where none of ours is answered', async () => {
+    await start({}, { silentAfterSeconds: 0.3, pingIntervalSeconds: 60 })
+    gateway.database.stations.push(stationRecord({ id: 'CP2' }))
+    const pinging = await gateway.connect()
+    const pings = setInterval(() => pinging.socket.ping(), 50)
+    const silent = await gateway.connect({ id: 'CP2' })
+
+    await silent.closed
+    clearInterval(pings)
+    await lives(pinging)
+  })
+
+  test('redials late (FoxESS, Teison): its commands fail at once meanwhile, then it is as it was', async () => {
+    await start({ registration: 'Accepted' })
+    const first = await gateway.connect()
+    first.socket.terminate()
+    await until(() => !gateway.redis.owners.has('CP1'))
+    expect(await gateway.redis.ownership.dispatch('CP1', commandMessage({}))).toMatchObject({
+      receivers: 0,
+      epoch: null,
+    })
+
+    const second = await gateway.connect()
+    second.call('1', 'StatusNotification', { connectorId: 1, errorCode: 'NoError', status: 'Available' })
+    expect(await second.errorCode('1')).toBeNull()
+    expect(second.frames.filter(([type]) => type === 2)).toEqual([])
+  })
+
+  test('reconnects in a loop (Starcharge): the Reset that ends it gets through', async () => {
+    await start()
+    for (let round = 0; round < 10; round++) (await gateway.connect()).socket.close()
+    const station = await gateway.connect()
+    await until(() => gateway.redis.owners.size === 1 && gateway.redis.listeners('CP1') === 1)
+    await command({ action: 'Reset', payload: { type: 'Hard' } })
+
+    expect(await station.first((frame) => frame[2] === 'Reset')).toMatchObject([2, expect.anything(), 'Reset', {}])
   })
 
   test('no pong (EVduty, EN+): stays connected by its switch, others are cut', async () => {

@@ -15,7 +15,7 @@ import {
   token,
 } from './transactions/testing.js'
 
-/** What real stations do, and what is decided about it. The table in packages/ocpp/README.md leads here. */
+/** What real stations do, and what is decided about it. The table in packages/ocpp/QUIRKS.md leads here. */
 
 const idTagInfo = ({ result }: { result: Payload }) => result.idTagInfo as { status: string; parentIdTag?: string }
 const find = (state: ReturnType<typeof chargingState>, ocppId: string) =>
@@ -205,6 +205,35 @@ describe('3f metering and transactions', () => {
     decide(state, stop16({ transactionId: 77, reason: 'PowerLoss' }))
 
     expect(find(state, '77')).toMatchObject({ status: 'orphan', stoppedReason: 'PowerLoss' })
+  })
+
+  test('redials late (FoxESS, Teison): what it measured meanwhile counts at its own times', () => {
+    const state = chargingState()
+    decide(state, start16({ meterStart: 1000 }, 8))
+    const receivedAt = new Date('2026-03-01T11:19:00.000Z')
+    decide(state, meterValues16({ transactionId: 8 }, { '2026-03-01T10:30:00.000Z': 3000 }, { receivedAt }))
+    expect(find(state, '8')).toMatchObject({ status: 'active', energyWh: 2000n })
+
+    decide(state, stop16({ transactionId: 8, meterStop: 6000, timestamp: '2026-03-01T11:00:00.000Z' }, { receivedAt }))
+    expect(find(state, '8')).toMatchObject({
+      ...{ status: 'ended', energyWh: 5000n, endedAt: new Date('2026-03-01T11:00:00.000Z') },
+    })
+  })
+
+  test('readings by the clock beside periodic ones count no energy twice', () => {
+    const state = chargingState()
+    decide(state, start16({ meterStart: 1000 }, 2))
+    for (const context of ['Sample.Periodic', 'Sample.Clock']) {
+      const record = meterValues16({ transactionId: 2 }, {})
+      const at = (minute: string, value: string) => ({
+        timestamp: `2026-03-01T10:${minute}:00.000Z`,
+        sampledValue: [{ value, context }],
+      })
+      record.payload.meterValue = [at('15', '1500'), at('30', '2000')]
+      decide(state, record)
+    }
+
+    expect(find(state, '2')).toMatchObject({ energyWh: 1000n })
   })
 
   test('signed values that come only with the Stop are kept byte for byte', () => {

@@ -10,27 +10,32 @@ const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 export const hostileTexts = row({
   id: 'T12',
   fault: "stations' texts that break a line of the log, a metric, an answer of the API, or run where they are read",
-  sizes: { small: { payloads: 450 }, full: { payloads: 4_500 } },
+  sizes: { small: { payloads: 900 }, full: { payloads: 9_000 } },
   async run(rig, { payloads }) {
-    const [id = ''] = await rig.registerStations('HOSTILE', 1)
+    const ids = await rig.registerStations('HOSTILE', 2)
+    // What is wrong in its messages is let pass, so that its texts come further.
+    await rig.system.api.expect('PATCH', `/stations/${ids[1]}`, { switches: { tolerateInvalid: true } })
     const earlier = new Set((await rig.system.logs()).split('\n'))
     const stream = await EventReader.open(rig)
-    const station = await connect(rig, id)
+    const stations = await Promise.all(ids.map((id) => connect(rig, id)))
     const ways = Object.values(carriers)
     let sent = 0
     for (; sent < payloads && !rig.isOver; sent += 1) {
       const carry = ways[sent % ways.length]
       const spell = texts[Math.floor(sent / ways.length) % texts.length]
-      await carry?.(spell?.(`T12x${sent.toString(16).padStart(6, '0')}`) ?? '', station)
+      const station = stations[Math.floor(sent / ways.length / texts.length) % stations.length]
+      if (station) await carry?.(spell?.(`T12x${sent.toString(16).padStart(6, '0')}`) ?? '', station)
     }
-    // The gateway and the station live.
-    result(await station.socket.call('Heartbeat', {}))
-    station.socket.close()
+    for (const { socket } of stations) {
+      result(await socket.call('Heartbeat', {}))
+      socket.close()
+    }
     await rig.drained()
     const lines = (await rig.system.logs()).split('\n').filter((line) => line !== '' && !earlier.has(line))
     const metrics = (await readMetrics(rig)).split('\n')
-    const answers = await readAnswers(rig, id)
+    const answers = await readAnswers(rig, ids)
     stream.close()
+    const dead = await rig.query<{ error: string }>('SELECT error FROM dead_letter WHERE station_id = ANY($1)', [ids])
     return {
       injected: `${sent} texts, ${ways.length} ways in, ${texts.length} kinds`,
       figures: [
@@ -44,6 +49,10 @@ export const hostileTexts = row({
           answers.flatMap(({ fault }) => fault ?? []),
         ),
         none('events with fields of a station', stream.faults),
+        none(
+          'messages that no service could take',
+          dead.map(({ error }) => error),
+        ),
         shown('log lines', lines.length),
         shown('of them with a text', lines.filter((line) => marked.test(line)).length),
         shown('texts in answers', new Set(answers.flatMap(({ text }) => text.match(/T12x[0-9a-f]{6}/g) ?? [])).size),
@@ -97,6 +106,7 @@ const pathsOf = (id: string) => [
   `/stations/${id}/variables`,
   `/stations/${id}/security-events`,
   `/stations/${id}/certificates`,
+  `/stations/${id}/transfers?limit=200`,
   `/transactions?station=${id}&limit=200`,
   `/journal?station=${id}&limit=200`,
   '/refused-attempts',
@@ -111,10 +121,10 @@ interface Read {
 }
 
 /** What the operator sees of it, page by page, and what the API says to one who asks with such a text. */
-async function readAnswers(rig: Rig, id: string): Promise<Read[]> {
+async function readAnswers(rig: Rig, ids: readonly string[]): Promise<Read[]> {
   const strange = texts.map((spell) => `/stations/${encodeURIComponent(Buffer.from(spell('T12xffffff')).toString())}`)
   const unknown = await Promise.all(strange.map((path) => read(rig, path, [400, 404])))
-  const known = await Promise.all(pathsOf(id).map((path) => readPages(rig, path)))
+  const known = await Promise.all(ids.flatMap(pathsOf).map((path) => readPages(rig, path)))
   return [...known.flat(), ...unknown]
 }
 

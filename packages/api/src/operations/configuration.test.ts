@@ -22,6 +22,7 @@ beforeAll(async () => {
       row('HeartbeatInterval', { value: '300', mutability: 'ReadWrite', pendingValue: '600' }),
       row('LightIntensity', { isUnknown: true }),
       row('VendorMode', { value: 'eco', mutability: 'ReadOnly' }),
+      row('ChargingCurrentLimit', { value: '32000', mutability: 'ReadWrite' }),
     ],
   })
 })
@@ -39,6 +40,7 @@ test('what a station told of its keys is listed: pending, read-only and unknown 
   const updatedAt = '2026-11-21T10:00:00.000Z'
 
   expect(items).toEqual([
+    { key: 'ChargingCurrentLimit', value: '32000', readonly: false, pendingValue: null, unknown: false, updatedAt },
     { key: 'HeartbeatInterval', value: '300', readonly: false, pendingValue: '600', unknown: false, updatedAt },
     { key: 'LightIntensity', value: null, readonly: null, pendingValue: null, unknown: true, updatedAt },
     { key: 'VendorMode', value: 'eco', readonly: true, pendingValue: null, unknown: false, updatedAt },
@@ -69,6 +71,9 @@ test.each([
   ],
   ['MessageTimeout', '60', []],
   ['Colour', 'green', ['Neither the standard nor the station has named a key Colour.']],
+  // Limits that are no charging profile: EVBox in dA, KEBA in mA.
+  ['evb_MaxCurrent', 160, ['Neither the standard nor the station has named a key evb_MaxCurrent.']],
+  ['ChargingCurrentLimit', '16000', []],
 ])('%s = %j is sent with the warnings %j', async (key, value, warnings) => {
   const response = await post('change', { key, value })
 

@@ -99,6 +99,26 @@ test.each([
   expect(warnings).toEqual([warning])
 })
 
+test.each(['Finishing', 'Available', 'Faulted'])(
+  'a start goes to a connector that says %s: the station decides',
+  async (status) => {
+    const where = { stationId: 'CS-1', number: 1 }
+    const evse = await api.database.prisma.evse.upsert({
+      where: { stationId_number: where },
+      create: { id: newId(), ...where },
+      update: {},
+    })
+    const connector = { evseId: evse.id, number: 1, status }
+    await api.database.prisma.connector.upsert({
+      where: { evseId_number: { evseId: evse.id, number: 1 } },
+      create: { id: newId(), ...connector },
+      update: connector,
+    })
+
+    expect(await send('remote-start', { token: 'Card-A', connector: 1 })).toMatchObject({ status: 202, warnings: [] })
+  },
+)
+
 test('no start goes to connector 0, nor with a token that 1.6 cannot carry', async () => {
   expect((await send('remote-start', { token: 'Card-A', connector: 0 })).status).toBe(400)
   expect((await send('remote-start', { token: 'DE-ABC-C12345678-X-of-a-contract' })).status).toBe(422)

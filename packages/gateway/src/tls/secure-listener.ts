@@ -5,7 +5,7 @@ import { readServerCertificates, type TlsConfig, toContextOptions } from './serv
 import type { Trust } from './trust.js'
 
 /** Why a handshake failed; label of a metric. */
-export type HandshakeFault = 'tls-version' | 'tls-suite' | 'tls-timeout' | 'tls-other'
+export type HandshakeFault = 'tls-version' | 'tls-suite' | 'tls-distrust' | 'tls-timeout' | 'tls-other'
 
 export interface SecureListener extends Listener {
   /** Reads the certificates anew. Files that do not fit leave the old ones in use, and the reason in the log. */
@@ -68,8 +68,12 @@ export async function listenSecurely(
 /** @returns null for a caller that just went away: a check of the port, not a station */
 function toFault({ code }: NodeJS.ErrnoException): HandshakeFault | null {
   if (code === undefined || code === 'ECONNRESET' || code === 'EPIPE') return null
+  if (distrust.test(code)) return 'tls-distrust'
   return faults[code] ?? 'tls-other'
 }
+
+/** What a caller says that does not take our certificate: its root is missing there, or too old. */
+const distrust = /_ALERT_(UNKNOWN_CA|(BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(UNKNOWN|EXPIRED|REVOKED))$/
 
 const faults: Record<string, HandshakeFault> = {
   ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls-version',

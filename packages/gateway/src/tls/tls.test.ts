@@ -2,6 +2,7 @@ import { connect as connectTcp } from 'node:net'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Identity, TestAuthority } from '../../../../test/support/certificates.js'
+import { distrusts } from '../../../../test/support/tls-probes.js'
 import type { GatewayConfig } from '../config.js'
 import { stationRecord, until } from '../testing.js'
 import { fingerprintOf } from './client-certificate.js'
@@ -130,6 +131,16 @@ test('a start with a certificate that does not fit its key fails by name', async
   const broken = await writePair(pki.folder, 'broken', { chain: pki.servers[0]?.chain ?? '', key: pki.stationRoot.key })
 
   await expect(start({ tls: { ...pki.tls, certificates: [broken] } })).rejects.toThrow(/broken\.pem/)
+})
+
+test("a station that does not know the root of the server's certificate (Autel) is told to the operator", async () => {
+  const { gateway, metric } = await start()
+
+  await distrusts(gateway.tlsPort ?? 0)
+
+  await until(() => gateway.refused().length > 0)
+  expect(gateway.refused()).toMatchObject([{ stationId: '', reason: 'tls-distrust', address: '127.0.0.1' }])
+  await until(async () => (await metric('busbar_gateway_failed_handshakes_total', { reason: 'tls-distrust' })) === 1)
 })
 
 test('a caller that never shakes hands is given up, and counted', async () => {

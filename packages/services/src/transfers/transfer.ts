@@ -88,10 +88,18 @@ export function change(
   return { ...next, state, updatedAt: at, endedAt }
 }
 
-/** A station repeats itself; what it says is a word of the schema, so that the list stays short. */
+/** More than any message has. */
+const maxStatuses = 20
+
+/**
+ * A station repeats itself: each status stands once. Where its wrong messages are tolerated it may say anything: beyond so
+ * many only the end is heard.
+ */
 export function addStatus(history: readonly Notified[], status: string, at: Date, count = 1): Notified[] {
   const time = at.toISOString()
   const known = history.find((each) => each.status === status)
+  const isEnd = successes.has(status) || failures.has(status)
+  if (!known && !isEnd && history.length >= maxStatuses) return [...history]
   if (!known) return [...history, { status, firstAt: time, lastAt: time, count }]
   const lastAt = time > known.lastAt ? time : known.lastAt
   return history.map((each) => (each === known ? { ...known, lastAt, count: known.count + count } : each))

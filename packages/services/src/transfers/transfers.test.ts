@@ -63,6 +63,16 @@ test('a flood of equal statuses is one entry with a count, and says nothing new'
   ])
 })
 
+test('a station that may say anything fills no row', () => {
+  const world = transfersWorld()
+  world.hears('diagnostics', 'accepted', { response: { fileName: 'a.zip' } })
+  for (let i = 0; i < 1_000; i++) world.notifies('diagnostics', `Uploading ${i}`)
+
+  expect(world.all()).toMatchObject([{ state: 'running', history: { length: 20 } }])
+  world.notifies('diagnostics', 'Uploaded')
+  expect(world.all()).toMatchObject([{ state: 'succeeded', history: { length: 21 } }])
+})
+
 test('an answer without a file name means that no upload will come (UC16-FW-1)', () => {
   const world = transfersWorld()
   world.hears('diagnostics', 'requested')
