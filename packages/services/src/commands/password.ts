@@ -20,7 +20,7 @@ interface PasswordPlace {
 
 /**
  * The password of the station that a CALL changes, if it does.
- * @see OCPP 1.6 security whitepaper §2.2 AuthorizationKey; 2.0.1 part 2 A01, SecurityCtrlr.BasicAuthPassword
+ * @see OCPP 1.6 security white paper §7.2 AuthorizationKey; 2.0.1 part 2 A01, SecurityCtrlr.BasicAuthPassword
  */
 function findPassword(protocol: Protocol, action: string, payload: Payload): PasswordPlace | null {
   if (protocol === 'ocpp1.6') {
