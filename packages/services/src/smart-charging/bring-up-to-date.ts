@@ -12,10 +12,10 @@ export function bringUpToDate(state: SmartChargingState, { now, station, record 
   const rows = state.profiles.ofStation(station.id)
   const settlements = settleProfiles(rows, state.clears.ofStation(station.id), state.transactionsOf(station.id), now)
   const changed = rows.filter((row) => {
-    const before = { ...row }
+    const { status, transactionId, settledAt } = row
     Object.assign(row, settlements.get(row.commandId))
-    const isSame = row.status === before.status && row.transactionId === before.transactionId
-    if (!isSame) state.profiles.put(row)
+    const isSame = row.status === status && row.transactionId === transactionId
+    if (!isSame || row.settledAt?.getTime() !== settledAt?.getTime()) state.profiles.put(row)
     return !isSame
   })
   return {

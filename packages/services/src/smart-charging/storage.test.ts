@@ -122,6 +122,16 @@ test.each([
   expect((await books()).sort()).toEqual(['0 replaced', '10 cleared'])
 })
 
+test('what a late answer ended ended when that was asked, as if it had come in time', async () => {
+  await batch(...set(), setNews('requested', {}, { asked: 10 }), setNews('unknown', {}, { asked: 10 }))
+  await batch(...set({}, { asked: 20 }))
+
+  await batch(setNews('accepted', {}, { asked: 10, at: 60 }))
+
+  const rows = await db.database.prisma.chargingProfile.findMany({ orderBy: { commandId: 'asc' } })
+  expect(rows.map(({ settledAt }) => settledAt)).toEqual([later(10), later(20), null])
+})
+
 test('stations do not touch one another', async () => {
   await batch(...set(), ...set({}, { asked: 10, station: 'CP-2' }), ...clear({}, { asked: 20, station: 'CP-2' }))
 
