@@ -10,6 +10,7 @@ import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
 import { retriedStarts } from './f29-retried-start.js'
 import { repeatedJobs } from './f30-repeated-jobs.js'
+import { idling } from './idle.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
 import { credentialFlood } from './t02-credential-flood.js'
 import { duplicateConnections } from './t03-duplicate-connection.js'
@@ -20,7 +21,7 @@ import { idTricks } from './t11-id-tricks.js'
 import { hostileTexts } from './t12-hostile-texts.js'
 import { foreignIds } from './t13-foreign-ids.js'
 
-/** In the order of the list. */
+/** In the order of the list; what is no fault last. */
 export const rows: readonly Row[] = [
   replays,
   histories,
@@ -42,4 +43,5 @@ export const rows: readonly Row[] = [
   idTricks,
   hostileTexts,
   foreignIds,
+  idling,
 ]
