@@ -123,7 +123,7 @@ export const mutants: readonly Mutant[] = [
     'a stop with id -1 is matched to nothing',
     ['UC16-Start-3'],
     stopTransaction(
-      '  const match = matchStop(stop, token, state.openTransactions(stationId))',
+      '  const match = matchStop(stray, state.openTransactions(stationId))',
       '  const match = null as ReturnType<typeof matchStop>',
     ),
   ),
@@ -139,8 +139,8 @@ export const mutants: readonly Mutant[] = [
     'a GetConfiguration follows each boot',
     ['TC_001_CSMS', 'TC_013_CSMS'],
     boot(
-      "      ...(isReacting && station.protocol === 'ocpp1.6' && { commands: [setHeartbeatInterval(interval)] }),\n",
-      "      commands: [{ ...setHeartbeatInterval(interval), action: 'GetConfiguration', payload: {} }],\n",
+      "      ...(isReacting && station.protocol === 'ocpp1.6' && { commands: [setHeartbeatInterval(interval, record)] }),\n",
+      "      commands: [{ ...setHeartbeatInterval(interval, record), action: 'GetConfiguration', payload: {} }],\n",
     ),
   ),
   mutant('the interval of a boot is 0', ['TC_001_CSMS'], boot('interval: wait, status }', 'interval: 0, status }')),
@@ -184,7 +184,7 @@ export const mutants: readonly Mutant[] = [
     'any password opens the door',
     ['RPC16-02', 'TC_073_CSMS'],
     proof(
-      '    if (await vault.verifyPassword(credentials.password, hash, standing)) return slot\n',
+      '    if (await vault.verifyPassword(credentials.password, hash, (work) => turns.take(address, work))) return slot\n',
       '    return slot\n',
     ),
   ),
@@ -211,6 +211,10 @@ export const mutants: readonly Mutant[] = [
     'a lower security profile is let in',
     ['TC_083_CSMS', 'RPC16-23'],
     proof("  if (bound > (isSecure ? 2 : 1)) return 'profile'\n", ''),
+    at('backbone/src/embedded/ownership.ts')(
+      '      if (counts && held.profile > proven.profile) return { boundTo: held }\n',
+      '',
+    ),
   ),
   mutant(
     "a station comes in with another one's certificate",
