@@ -144,6 +144,7 @@ async function read({ system: { api } }: Rig, path: string, statuses: readonly n
     ...(statuses.includes(response.status) ? [] : ['another status']),
     ...(/^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '') ? [] : ['no JSON type']),
     ...(response.headers.get('x-content-type-options') === 'nosniff' ? [] : ['its type may be guessed']),
+    ...(/default-src 'none'/.test(response.headers.get('content-security-policy') ?? '') ? [] : ['it may run']),
     ...(marked.test(headers) ? ['in a header'] : []),
     ...(isJson(text) ? [] : ['no JSON']),
   ]
