@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ProblemError } from './problems.js'
 
-export const maxPageSize = 200
+const maxPageSize = 200
 
 /** Query parameters of every list. */
 export const pageQuery = z.object({
@@ -17,7 +17,7 @@ export function pageOf<Item extends z.ZodType>(item: Item) {
 }
 
 /** The key of a page's last row; opaque to the caller. */
-export function toCursor(key: readonly (string | number)[]): string {
+function toCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 

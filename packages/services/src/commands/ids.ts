@@ -99,7 +99,7 @@ export function noteReported(protocol: Protocol, action: string, response: Paylo
 /** OCPP's integers have 32 bits. */
 export const maxId = 2 ** 31 - 1
 
-export function isId(value: unknown): value is number {
+function isId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= maxId
 }
 

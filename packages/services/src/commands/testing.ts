@@ -1,6 +1,5 @@
 import { Vault } from '@busbar/store'
 import type { Call, Command } from './command.js'
-import { CommandsState, type Loaded } from './state.js'
 import type { CallOutcome } from './states.js'
 
 export const now = new Date('2026-03-01T10:00:00.000Z')
@@ -57,7 +56,3 @@ export const accepted = (overrides: Partial<CallOutcome> = {}): CallOutcome =>
 
 export const rejected = (overrides: Partial<CallOutcome> = {}): CallOutcome =>
   outcome({ verdict: 'rejected', response: { status: 'Rejected' }, ...overrides })
-
-export function commandsState(loaded: Partial<Loaded> = {}): CommandsState {
-  return new CommandsState({ commands: [], stations: [], counters: [], limits: [], pendingSecrets: [], ...loaded })
-}

@@ -45,7 +45,7 @@ export function toVariables(stationId: string, reportData: v201.ReportDataType[]
 }
 
 /** Rows of single values that an answer told; what else is known of the variable stays. */
-export function toValueRows(stationId: string, values: readonly KnownValue[], updatedAt: Date): ValueRow[] {
+function toValueRows(stationId: string, values: readonly KnownValue[], updatedAt: Date): ValueRow[] {
   return values.flatMap(({ component, variable, attributeType, value }) => {
     const names = toNames(stationId, component, variable)
     return names ? [{ ...names, attributeType, value, updatedAt }] : []

@@ -13,7 +13,7 @@ export const statusActions: Readonly<Record<TransferKind, string>> = {
   log: 'LogStatusNotification',
 }
 
-export const requestActions: Readonly<Record<TransferKind, string>> = {
+const requestActions: Readonly<Record<TransferKind, string>> = {
   firmware: 'UpdateFirmware',
   'signed-firmware': 'SignedUpdateFirmware',
   diagnostics: 'GetDiagnostics',

@@ -57,11 +57,7 @@ const failures: ReadonlySet<string> = new Set([
 ])
 
 /** A station may try again after a failure, so that success has the last word; nothing takes it back. */
-export function toState({
-  answer,
-  superseded,
-  history,
-}: Pick<Transfer, 'answer' | 'superseded' | 'history'>): TransferState {
+function toState({ answer, superseded, history }: Pick<Transfer, 'answer' | 'superseded' | 'history'>): TransferState {
   if (history.some(({ status }) => successes.has(status))) return 'succeeded'
   if (superseded) return 'superseded'
   if (history.some(({ status }) => failures.has(status))) return 'failed'
