@@ -1,13 +1,12 @@
 import type { CommandNews } from '../pipeline/command-news.js'
 import { decidePart } from '../pipeline/parts.js'
 import type { Decision, InboundRecord } from '../pipeline/service.js'
-import { decisionContext, inboundRecord } from '../pipeline/testing.js'
+import { decisionContext, placedRecord } from '../pipeline/testing.js'
 import { localListsPart } from './part.js'
 import type { LocalListsState, StationFacts } from './state.js'
 import { syncJob } from './sync.js'
 
-export const now = new Date('2026-03-01T10:00:00.000Z')
-export const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+export { later, now } from '../pipeline/testing.js'
 
 export const commandId = (number: number) => `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`
 
@@ -53,18 +52,14 @@ function newsRecord(
   { command = 1, station = 'CP-1', at = 0, requestedBy = 'key-1', callIndex = 0 }: NewsOptions,
 ): InboundRecord {
   const news = { commandId: commandId(command), callIndex, callCount: 1, action, stage, sent, response, requestedBy }
-  return laneRecord('command-news', station, at, { action, payload: news as never })
+  return placedRecord({ type: 'command-news', action, payload: news as never }, { station, at })
 }
 
 export function due(station = 'CP-1', at = 0): InboundRecord {
-  return laneRecord('due', station, at, { payload: { kind: syncJob, key: `${station}/1` } })
+  return placedRecord({ type: 'due', payload: { kind: syncJob, key: `${station}/1` } }, { station, at })
 }
 
-export const connected = (station = 'CP-1') => laneRecord('connected', station, 0, {})
-
-function laneRecord(type: string, stationId: string, at: number, rest: Partial<InboundRecord>): InboundRecord {
-  return inboundRecord({ type, stationId, protocol: 'ocpp1.6', answer: '', receivedAt: later(at), ...rest })
-}
+export const connected = (station = 'CP-1') => placedRecord({ type: 'connected' }, { station })
 
 export function facts(overrides: Partial<StationFacts> = {}): StationFacts {
   return {

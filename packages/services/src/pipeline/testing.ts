@@ -38,6 +38,21 @@ export function inboundRecord(overrides: Partial<InboundRecord> = {}): InboundRe
   return record
 }
 
+export const now = receivedAt
+export const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1_000)
+
+export interface Place {
+  station?: string
+  /** Seconds after `now`. */
+  at?: number
+}
+
+/** A record about a station of 1.6 that waits for no answer. */
+export function placedRecord(overrides: Partial<InboundRecord>, { station = 'CP-1', at = 0 }: Place): InboundRecord {
+  const place = { stationId: station, receivedAt: later(at), protocol: 'ocpp1.6' as const, answer: '' as const }
+  return inboundRecord({ ...place, record: logRecord({ key: station, appendedAt: later(at) }), ...overrides })
+}
+
 /** A call as the gateway logged it. */
 export function inboundCall(
   action: string,

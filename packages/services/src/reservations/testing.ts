@@ -1,28 +1,17 @@
 import type { CommandNews } from '../pipeline/command-news.js'
 import { decidePart } from '../pipeline/parts.js'
 import type { Decision, InboundRecord } from '../pipeline/service.js'
-import { decisionContext, inboundRecord, logRecord } from '../pipeline/testing.js'
+import { decisionContext, later, type Place, placedRecord } from '../pipeline/testing.js'
 import { reservationsPart } from './service.js'
 import { expiryJob, type ReservationsState } from './state.js'
 
-export const now = new Date('2026-03-01T10:00:00.000Z')
-export const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+export { later, now } from '../pipeline/testing.js'
+
 export const expiresAt = later(600)
 
 /** The command of a reservation, by number. */
 export const commandId = (number: number) => `01900000-0000-7000-8000-${String(number).padStart(12, '0')}`
 export const transactionId = '01910000-0000-7000-8000-000000000001'
-
-interface Place {
-  station?: string
-  /** Seconds after `now`. */
-  at?: number
-}
-
-function record(overrides: Partial<InboundRecord>, { station = 'CP-1', at = 0 }: Place): InboundRecord {
-  const place = { stationId: station, receivedAt: later(at), protocol: 'ocpp1.6' as const, answer: '' as const }
-  return inboundRecord({ ...place, record: logRecord({ key: station, appendedAt: later(at) }), ...overrides })
-}
 
 interface NewsOptions extends Place {
   command?: number
@@ -46,7 +35,10 @@ function newsRecord(action: string, stage: CommandNews['stage'], sent: object, o
   const { command = 1, status } = options
   const news = { commandId: commandId(command), callIndex: 0, callCount: 1, action, stage, sent, requestedBy: 'key-1' }
   const response = status === undefined ? {} : { status }
-  return record({ type: 'command-news', action, payload: { ...news, response } }, { ...options, at: options.at ?? 1 })
+  return placedRecord(
+    { type: 'command-news', action, payload: { ...news, response } },
+    { ...options, at: options.at ?? 1 },
+  )
 }
 
 /** A transaction of DRIVER on connector 1. */
@@ -72,11 +64,11 @@ export function statusChanged(status: string, evseNumber = 1, place: Place = {})
 }
 
 function eventRecord(type: string, data: object, place: Place): InboundRecord {
-  return record({ type: 'event', payload: { type: `busbar.${type}.v1`, data } as never }, place)
+  return placedRecord({ type: 'event', payload: { type: `busbar.${type}.v1`, data } as never }, place)
 }
 
 export function due(command = 1, place: Place = {}): InboundRecord {
-  return record({ type: 'due', payload: { kind: expiryJob, key: commandId(command) } }, { at: 600, ...place })
+  return placedRecord({ type: 'due', payload: { kind: expiryJob, key: commandId(command) } }, { at: 600, ...place })
 }
 
 /** Applies records in order; a record's time is the clock's. */

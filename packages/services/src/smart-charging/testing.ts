@@ -1,13 +1,12 @@
 import type { CommandNews } from '../pipeline/command-news.js'
 import { decidePart } from '../pipeline/parts.js'
 import type { Decision, InboundRecord } from '../pipeline/service.js'
-import { decisionContext, inboundRecord, logRecord } from '../pipeline/testing.js'
+import { decisionContext, later, now, type Place, placedRecord } from '../pipeline/testing.js'
 import { dueJob } from './bring-up-to-date.js'
 import { smartChargingPart } from './service.js'
 import type { SmartChargingState, TransactionFact } from './state.js'
 
-export const now = new Date('2026-03-01T10:00:00.000Z')
-export const later = (seconds: number): Date => new Date(now.getTime() + seconds * 1000)
+export { later, now } from '../pipeline/testing.js'
 
 /** A UUID of version 7, made `at` seconds after `now`. */
 export function commandId(at: number, number = 0): string {
@@ -16,17 +15,6 @@ export function commandId(at: number, number = 0): string {
 }
 
 export const transactionId = '01910000-0000-7000-8000-000000000001'
-
-interface Place {
-  station?: string
-  /** Seconds after `now`. */
-  at?: number
-}
-
-function record(overrides: Partial<InboundRecord>, { station = 'CP-1', at = 0 }: Place): InboundRecord {
-  const place = { stationId: station, receivedAt: later(at), protocol: 'ocpp1.6' as const, answer: '' as const }
-  return inboundRecord({ ...place, record: logRecord({ key: station, appendedAt: later(at) }), ...overrides })
-}
 
 export interface ProfileOptions {
   id?: number
@@ -71,7 +59,7 @@ export function news(
     ...{ action, stage, sent, response, requestedBy: 'key-1' },
   }
   const at = place.at ?? (stage === 'requested' ? asked : asked + 1)
-  return record({ type: 'command-news', action, payload: payload as never }, { ...place, at })
+  return placedRecord({ type: 'command-news', action, payload: payload as never }, { ...place, at })
 }
 
 export const setNews = (stage: CommandNews['stage'], options: ProfileOptions = {}, asked: Asked = {}) =>
@@ -115,11 +103,11 @@ export const remoteNews = (
 
 /** Tells the service to look at the station; the transaction itself is in the state. */
 export function transactionEvent(type: 'started' | 'ended', place: Place = {}): InboundRecord {
-  return record({ type: 'event', payload: { type: `busbar.transaction.${type}.v1`, data: {} } as never }, place)
+  return placedRecord({ type: 'event', payload: { type: `busbar.transaction.${type}.v1`, data: {} } as never }, place)
 }
 
 export function due(asked: number, place: Place): InboundRecord {
-  return record({ type: 'due', payload: { kind: dueJob, key: commandId(asked) } }, place)
+  return placedRecord({ type: 'due', payload: { kind: dueJob, key: commandId(asked) } }, place)
 }
 
 /** Of driver (in other letters) on connector 1, known as 4711, running since `now`, unless told otherwise. */
