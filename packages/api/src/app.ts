@@ -2,17 +2,10 @@ import { STATUS_CODES } from 'node:http'
 import { hostname } from 'node:os'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyRequest,
-  LogController,
-  type RawReplyDefaultExpression,
-  type RawRequestDefaultExpression,
-  type RawServerDefault,
-} from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { access, type Caller, isPublic } from './access.js'
+import type { Api, RouteContext } from './api.js'
 import { findBearer, KeyRing, unauthorized } from './authenticate.js'
 import { EventStream } from './events/stream.js'
 import { FileAddresses } from './files/addresses.js'
@@ -48,38 +41,6 @@ import { tokenRoutes } from './routes/tokens.js'
 import { transactionRoutes } from './routes/transactions.js'
 import { transferRoutes } from './routes/transfers.js'
 import { trustAnchorRoutes } from './routes/trust-anchors.js'
-
-export type Api = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  ZodTypeProvider
->
-
-/** What routes share beyond their ports. */
-export interface RouteContext extends ApiPorts {
-  config: ApiConfig
-  keys: KeyRing
-  events: EventStream
-  addresses: FileAddresses
-  /** Sends what a commit left in the outbox. */
-  pokeOutbox(): void
-  /** Aborts when the API stops: waits end, streams close. */
-  closing: AbortSignal
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller | null
-  }
-  interface FastifyContextConfig {
-    /** Problems of this endpoint beyond those that all have. */
-    problems?: readonly number[]
-    /** Its requests are files, which take their time. */
-    takesFile?: boolean
-  }
-}
 
 /**
  * The API without its listener: plugins, authentication, routes.

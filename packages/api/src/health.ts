@@ -2,7 +2,7 @@ import fastify from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
-import type { Api } from './app.js'
+import type { Api } from './api.js'
 import { notFound, sendProblem } from './problems.js'
 
 export interface HealthPorts {

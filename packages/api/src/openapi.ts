@@ -4,7 +4,7 @@ import type { RouteOptions } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { access, isPublic } from './access.js'
-import type { Api } from './app.js'
+import type { Api } from './api.js'
 import { Problem, problemType } from './problems.js'
 
 const problemDescriptions: Readonly<Record<number, string>> = {

@@ -1,5 +1,5 @@
 import { Histogram, type Registry } from 'prom-client'
-import type { Api } from './app.js'
+import type { Api } from './api.js'
 
 /** By route, not by address: an id in a label would be one series per station. */
 export function measureRequests(app: Api, metrics: Registry): void {

@@ -1,7 +1,7 @@
 import { type Database, newId, type Sql, UnavailableError } from '@busbar/store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { RouteContext } from './app.js'
+import type { RouteContext } from './api.js'
 import { actorOf } from './audit.js'
 import { callerOf } from './authenticate.js'
 import type { CommandRequest } from './ports.js'

@@ -1,4 +1,5 @@
-import { type Api, buildApi } from './app.js'
+import type { Api } from './api.js'
+import { buildApi } from './app.js'
 import { portOf } from './health.js'
 import { type ApiConfig, type ApiPorts, apiDefaults } from './ports.js'
 

@@ -10,8 +10,9 @@ import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Role, roles } from './access.js'
+import type { Api } from './api.js'
 import { createApiKey } from './api-keys.js'
-import { type Api, buildApi } from './app.js'
+import { buildApi } from './app.js'
 import { auditStatement } from './audit.js'
 import {
   type ApiConfig,

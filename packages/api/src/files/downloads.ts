@@ -1,6 +1,6 @@
 import { sql } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { found, ProblemError } from '../problems.js'
 import { parseRange } from './ranges.js'
 

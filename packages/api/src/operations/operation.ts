@@ -1,7 +1,7 @@
 import { type Dialect, type Payload, type Protocol, toDialect } from '@busbar/ocpp'
 import type { Sql } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import type { FileAddresses } from '../files/addresses.js'
 import { ProblemError } from '../problems.js'
 import { CommandReceipt } from '../routes/command-schemas.js'

@@ -1,7 +1,7 @@
 import { createAuthority, parseCertificate } from '@busbar/pki'
 import { type CertificateAuthority as AuthorityRow, newId } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { text, time, toTime } from '../schemas.js'

@@ -1,6 +1,6 @@
 import type { Database } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { stationParams, time, toTime } from '../schemas.js'
 
 const ConfigurationEntry = z

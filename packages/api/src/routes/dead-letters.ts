@@ -1,7 +1,7 @@
 import { redactFrame } from '@busbar/ocpp'
 import type { DeadLetter as DeadLetterRow } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { audited, auditStatement } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'

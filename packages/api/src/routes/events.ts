@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { findBearer } from '../authenticate.js'
 import { ProblemError } from '../problems.js'
 import { stationId, text } from '../schemas.js'

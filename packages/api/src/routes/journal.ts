@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { spanQuery, stationId, time, toTime } from '../schemas.js'
 

@@ -1,6 +1,6 @@
 import type { LocalListEntry } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found } from '../problems.js'
 import { nullableTime, stationParams, toNullableTime } from '../schemas.js'

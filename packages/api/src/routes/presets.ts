@@ -1,7 +1,7 @@
 import { presets, stationSwitches, suggestPreset } from '@busbar/ocpp'
 import { type PrismaClient, toStoreError, UnavailableError } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import type { ApiPorts } from '../ports.js'
 import { stationId } from '../schemas.js'
 

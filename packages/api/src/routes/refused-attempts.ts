@@ -1,7 +1,7 @@
 import { gatewaysChannel, type RefusedAttempt, refusedChannel, type StationChannels } from '@busbar/backbone'
 import { type Database, newId } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { time } from '../schemas.js'
 
 const RefusedAttempts = z

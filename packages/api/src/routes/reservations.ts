@@ -1,6 +1,6 @@
 import type { Prisma, Reservation as ReservationRow } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { nullableTime, stationId, stationParams, time, toNullableTime, toTime } from '../schemas.js'
 

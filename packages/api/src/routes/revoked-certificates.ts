@@ -1,6 +1,6 @@
 import type { RevokedCertificate as RevokedCertificateRow } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'

@@ -1,7 +1,7 @@
 import { type Payload, sentProfile16 } from '@busbar/ocpp'
 import type { ChargingProfile as ChargingProfileRow, Prisma } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { nullableTime, stationParams, time, toNullableTime, toTime } from '../schemas.js'
 import { getProtocol } from '../send-command.js'

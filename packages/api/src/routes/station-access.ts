@@ -1,6 +1,6 @@
 import { stationChannel } from '@busbar/backbone'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { found, ProblemError } from '../problems.js'

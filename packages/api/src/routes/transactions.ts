@@ -1,6 +1,6 @@
 import type { ChargingTransaction, MeterReading, TransactionStep } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found } from '../problems.js'
 import { booleanQuery, idParams, nullableTime, spanQuery, stationId, time, toNullableTime, toTime } from '../schemas.js'

@@ -1,7 +1,7 @@
 import { type Certificate, isStrongKey, PkiError, parseCertificates } from '@busbar/pki'
 import { newId, type TrustAnchor as TrustAnchorRow } from '@busbar/store'
 import { z } from 'zod'
-import type { Api, RouteContext } from '../app.js'
+import type { Api, RouteContext } from '../api.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'

@@ -7,8 +7,8 @@ import {
   readSubject,
 } from '../tls/client-certificate.js'
 import { parseBasic } from './basic.js'
+import type { UpgradePorts, UpgradeRequest } from './ports.js'
 import type { StationRecord } from './station-directory.js'
-import type { UpgradePorts, UpgradeRequest } from './upgrade.js'
 
 /** 0 nothing, 1 Basic, 2 Basic over TLS, 3 client certificate. */
 export type SecurityProfile = 0 | 1 | 2 | 3

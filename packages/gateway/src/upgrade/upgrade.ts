@@ -1,25 +1,12 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { Protocol } from '@busbar/ocpp'
-import { UnavailableError, type Vault } from '@busbar/store'
-import type { GatewayConfig } from '../config.js'
-import type { Trust } from '../tls/trust.js'
-import { retryAfter, type TokenBucket } from './admission.js'
+import { UnavailableError } from '@busbar/store'
+import { retryAfter } from './admission.js'
 import { isHexPassword, isShortPassword } from './basic.js'
 import { parseStationPath } from './path.js'
-import type { ProfileLocks } from './profile-locks.js'
+import type { UpgradePorts, UpgradeRequest } from './ports.js'
 import { type Proof, type ProofFault, prove } from './proof.js'
-import type { StationDirectory, StationRecord } from './station-directory.js'
+import type { StationRecord } from './station-directory.js'
 import { chooseProtocol } from './subprotocol.js'
-import type { Throttle } from './throttle.js'
-import type { Transport } from './transport.js'
-import type { Turns } from './turns.js'
-
-/** What an upgrade asks for. */
-export interface UpgradeRequest extends Pick<Transport, 'address' | 'isSecure' | 'certificate'> {
-  method: string | undefined
-  target: string
-  headers: IncomingHttpHeaders
-}
 
 /** Label of the metric of refused upgrades. */
 export type RefusalReason =
@@ -48,21 +35,6 @@ export interface Admitted extends Proof {
   protocol: Protocol
   address: string
   provenAt: Date
-}
-
-export interface UpgradePorts {
-  config: GatewayConfig
-  directory: StationDirectory
-  vault: Vault
-  trust: Trust
-  locks: ProfileLocks
-  throttle: Throttle
-  turns: Turns
-  bucket: TokenBucket
-  isLogAvailable: () => boolean
-  /** Milliseconds, monotonic. */
-  now: () => number
-  today: () => Date
 }
 
 /**

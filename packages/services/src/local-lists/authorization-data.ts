@@ -1,12 +1,6 @@
 import { type Payload, parseTimestamp } from '@busbar/ocpp'
 import { isObject, toObjects } from '../pipeline/objects.js'
-import type { Entry } from './state.js'
-
-/** What one item of localAuthorizationList does: it puts an entry on the list, or with null takes one off. */
-export interface Change {
-  foldedTag: string
-  entry: Entry | null
-}
+import type { Change, Entry } from './state.js'
 
 /**
  * What a list that was sent says of each token; of one named twice the last word counts.

@@ -1,8 +1,7 @@
 import { type ListItem, toAuthorizationData } from '@busbar/store'
 import type { Reaction } from '../pipeline/reactions.js'
 import type { CommandDraft, Decision, DecisionContext } from '../pipeline/service.js'
-import type { Change } from './authorization-data.js'
-import type { LocalListsState } from './state.js'
+import type { Change, LocalListsState } from './state.js'
 
 /**
  * Has a list of entries sent, unless the station cannot hold that many. It counts as under way from now on, so that who

@@ -1,6 +1,5 @@
 import type { IdTag, ListChange } from '@busbar/store'
 import type { DecisionContext, EventDraft } from '../pipeline/service.js'
-import type { Change } from './authorization-data.js'
 
 /** What became of the last list sent. */
 export type ListState = 'requested' | 'accepted' | 'failed' | 'version-mismatch' | 'not-supported' | 'unknown'
@@ -21,6 +20,12 @@ export interface LocalList {
 
 /** A row of local_list_entry; `status` of 1.6 in its own words. */
 export type Entry = Omit<ListChange, 'status'> & { status: string }
+
+/** What one item of localAuthorizationList does: it puts an entry on the list, or with null takes one off. */
+export interface Change {
+  foldedTag: string
+  entry: Entry | null
+}
 
 /** What is known of a station besides its list. */
 export interface StationFacts {

@@ -1,0 +1,46 @@
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Caller } from './access.js'
+import type { KeyRing } from './authenticate.js'
+import type { EventStream } from './events/stream.js'
+import type { FileAddresses } from './files/addresses.js'
+import type { ApiConfig, ApiPorts } from './ports.js'
+
+/** What routes are put on. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+/** What routes share beyond their ports. */
+export interface RouteContext extends ApiPorts {
+  config: ApiConfig
+  keys: KeyRing
+  events: EventStream
+  addresses: FileAddresses
+  /** Sends what a commit left in the outbox. */
+  pokeOutbox(): void
+  /** Aborts when the API stops: waits end, streams close. */
+  closing: AbortSignal
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null
+  }
+  interface FastifyContextConfig {
+    /** Problems of this endpoint beyond those that all have. */
+    problems?: readonly number[]
+    /** Its requests are files, which take their time. */
+    takesFile?: boolean
+  }
+}
