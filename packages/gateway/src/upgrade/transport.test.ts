@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Identity } from '../../../../test/support/certificates.js'
 import type { GatewayConfig } from '../config.js'
 import { stationRecord, type TestGateway, until } from '../testing.js'
@@ -6,23 +6,17 @@ import { makeTestPki, outcomeOf, startSecureGateway, type TestPki } from '../tls
 
 let pki: TestPki
 let identity: Identity
-let running: TestGateway[] = []
 
 beforeAll(async () => {
   pki = await makeTestPki()
   identity = await (await pki.stationRoot.intermediate()).issue({ commonName: 'CP3', organization: 'Operator' })
 })
 afterAll(() => pki.remove())
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
 
 /** Behind a proxy that ends TLS, which is whoever calls from this machine. */
 async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
   const behind = { trustedProxies: ['127.0.0.0/8'], certificateHeader: 'x-client-cert', operatorName: 'Operator' }
   const gateway = await startSecureGateway(pki, { ...behind, ...config })
-  running.push(gateway)
   gateway.database.stations.push(
     stationRecord({ id: 'CP2', securityProfile: 2 }),
     stationRecord({ id: 'CP3', securityProfile: 3, secrets: [] }),

@@ -1,29 +1,7 @@
 import { connect as connectTcp } from 'node:net'
 import { type ChannelMessage, gatewaysChannel, refusedChannel } from '@busbar/backbone'
-import { afterEach, expect, test } from 'vitest'
-import type { GatewayConfig } from '../config.js'
-import {
-  type Refused,
-  startTestGateway,
-  stationRecord,
-  type TestGateway,
-  testPassword,
-  testVault,
-  until,
-} from '../testing.js'
-
-let running: TestGateway[] = []
-
-afterEach(async () => {
-  await Promise.all(running.map((each) => each.stop()))
-  running = []
-})
-
-async function start(config: Partial<GatewayConfig> = {}): Promise<TestGateway> {
-  const gateway = await startTestGateway(config)
-  running.push(gateway)
-  return gateway
-}
+import { expect, test } from 'vitest'
+import { type Refused, startTestGateway as start, stationRecord, testPassword, testVault, until } from '../testing.js'
 
 async function statusOf(attempt: Promise<unknown>): Promise<number> {
   return await attempt.then(
