@@ -24,12 +24,14 @@ describe.each(sides)('the event log, $name', (side) => {
       await harness.database.commit([batch.advance])
     },
     topics = [lane()],
+    gatherMs = 0,
   ) {
     const applied: LogRecord[] = []
     const batches: LogRecord[][] = []
     const consumer = await harness.backbone.log.consume({
       service: 'stations',
       topics,
+      gatherMs,
       onBatch: async (batch) => {
         await onBatch(batch)
         applied.push(...batch.records)
@@ -267,6 +269,15 @@ describe.each(sides)('the event log, $name', (side) => {
       [outcomes, 'outcome'],
       [lane(), 'frame'],
     ])
+  })
+
+  test('a consumer that nobody waits for gathers what comes within its time', async () => {
+    await open()
+    const { applied, batches } = await consume(undefined, undefined, 1_000)
+    for (let record = 0; record < 20; record += 1) await append('CP1', String(record))
+    await until(() => applied.length === 20)
+
+    expect(batches.length).toBeLessThan(10)
   })
 
   test('a tail from the end sees what is appended from now on, one from the beginning all', async () => {

@@ -8,6 +8,8 @@ import { type Positions, positionKey, type TopicPartition } from '../shared/offs
 export interface EmbeddedReaderOptions {
   database: Database
   partitions: readonly TopicPartition[]
+  /** How long it waits for more, once woken. */
+  gatherMs?: number
   /** Where to read from; asked at the start and after every failure. */
   place: () => Promise<Positions>
   /** Moves `positions`; after it threw it is given the same again. */
@@ -94,7 +96,10 @@ export class EmbeddedReader {
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      if (this.#dirty.size === 0) await this.#idle()
+      if (this.#dirty.size === 0) {
+        await this.#idle()
+        await this.#pause(this.#options.gatherMs ?? 0)
+      }
       const dirty = this.#dirty
       this.#dirty = new Set()
       try {
@@ -163,7 +168,10 @@ export class EmbeddedReader {
   }
 
   async #backOff(): Promise<void> {
-    const delayMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures++, 10))
-    await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
+    await this.#pause(Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures++, 10)))
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => {})
   }
 }

@@ -19,6 +19,8 @@ export interface ReaderOptions {
   topics: string[]
   /** Of every topic. */
   partitions: number
+  /** How long the broker waits for more than one record. */
+  gatherMs?: number | undefined
   /** Where to read from; asked at every assignment and after every failure, until it answers. */
   place: (partitions: readonly TopicPartition[]) => Promise<Map<string, Place>>
   /** What all partitions have at hand; one call at a time. Moves `positions`; after it threw it is given the same again. */
@@ -50,6 +52,9 @@ interface Part {
 export const readerRetry = { retries: 2, initialRetryTime: 100, maxRetryTime: 1000 }
 
 const sessionTimeoutMs = 6000
+const idleWaitMs = 200
+/** So many are worth handing over before their time. */
+const gatheredBytes = 256 * 1024
 const heartbeatMs = 1000
 const maxBackoffMs = 5000
 
@@ -80,7 +85,8 @@ export class KafkaReader {
       heartbeatInterval: heartbeatMs,
       // Others wait this long for a member that is busy with a batch.
       rebalanceTimeout: 10_000,
-      maxWaitTimeInMs: 200,
+      maxWaitTimeInMs: options.gatherMs || idleWaitMs,
+      minBytes: options.gatherMs ? gatheredBytes : 1,
       maxBytesPerPartition: 1024 * 1024,
       maxBytes: 4 * 1024 * 1024,
       allowAutoTopicCreation: false,

@@ -40,6 +40,8 @@ export interface ConsumeOptions {
   /** Name of the group. Members share the partitions; partition p of all topics goes to one member. */
   service: string
   topics: string[]
+  /** Nobody waits for what becomes of these records, so they are gathered for so long. Default 0. */
+  gatherMs?: number
   /**
    * One at a time. Once it resolves, the offsets have moved. It is called again with the same records after it threw:
    * OffsetConflictError, when the offsets were read anew and the partition is still ours; UnavailableError, and

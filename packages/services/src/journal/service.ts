@@ -48,6 +48,7 @@ export function createJournalService(): Service<JournalState> {
       names.sent,
     ],
     reads: 'headers',
+    gatherMs: 200,
     load: async () => ({ frames: [], heartbeats: new Map() }),
     decide: (record, state) => {
       const frame = toFrameRow(record)

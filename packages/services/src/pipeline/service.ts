@@ -165,6 +165,8 @@ export interface Service<State> {
   topics(names: Topics): string[]
   /** 'headers': frames are not parsed and `payload` stays {} (journal). Default 'payload'. */
   reads?: 'payload' | 'headers'
+  /** As of the log's consumers: how long records are gathered, because nobody waits for what becomes of them. */
+  gatherMs?: number
   /** One query per table. Called again for a redo: returns a new state each time. */
   load(database: Database, records: readonly InboundRecord[]): Promise<State>
   /**
