@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -111,13 +111,17 @@ async function tlsPortOf(env: Record<string, string>): Promise<Record<string, st
 
 const secureUrlOf = ({ tlsPort }: BusbarProcess) => (tlsPort === null ? [] : [`wss://127.0.0.1:${tlsPort}/ocpp`])
 
+const portsPerProcess = 100
+const portBlocks = 220
+let portsTaken = 0
+
 /**
- * Below the ports that Linux gives to whoever connects somewhere: one of those may be taken again before our process
- * listens on it.
+ * Below the ports that Linux gives to whoever connects somewhere, and apart from those of the test processes beside this
+ * one: each may be taken again before our process listens on it.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
-    const port = randomInt(10_000, 32_000)
+    const port = 10_000 + (process.pid % portBlocks) * portsPerProcess + (portsTaken++ % portsPerProcess)
     const server = createServer()
     const isFree = await new Promise<boolean>((resolve) => {
       server.once('error', () => resolve(false))
