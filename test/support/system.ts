@@ -31,6 +31,12 @@ export function hasServices(): boolean {
   return missing.length === 0
 }
 
+/** What still runs when the test process ends, as after a start that failed half-way, ends with it. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) for (const signal of ['SIGCONT', 'SIGTERM'] as const) child.kill(signal)
+})
+
 /** One Busbar process of a test. */
 export class BusbarProcess {
   readonly name: string
@@ -61,7 +67,13 @@ export class BusbarProcess {
     const log = createWriteStream(logFile, { flags: 'a' })
     this.child.stdout?.pipe(log)
     this.child.stderr?.pipe(log)
-    this.exited = new Promise((resolve) => this.child.on('exit', (code) => resolve(code)))
+    running.add(this.child)
+    this.exited = new Promise((resolve) =>
+      this.child.on('exit', (code) => {
+        running.delete(this.child)
+        resolve(code)
+      }),
+    )
   }
 
   signal(signal: NodeJS.Signals): void {
