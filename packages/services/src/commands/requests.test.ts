@@ -19,7 +19,7 @@ beforeEach(async () => {
 const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
 const commands = () =>
   query(
-    'SELECT station_id, action, payload, status, requested_by, protocol, error FROM command ORDER BY created_at, id',
+    'SELECT station_id, action, payload, status, requested_by, protocol, error FROM command ORDER BY created_at, station_id DESC, idempotency_key',
   )
 const stop = {
   stationId: 'CP-1',
