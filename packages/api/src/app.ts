@@ -34,6 +34,7 @@ import { revokedCertificateRoutes } from './routes/revoked-certificates.js'
 import { siteRoutes } from './routes/sites.js'
 import { smartChargingRoutes } from './routes/smart-charging.js'
 import { stationAccessRoutes } from './routes/station-access.js'
+import { stationGroupRoutes } from './routes/station-groups.js'
 import { stationSecurityRoutes } from './routes/station-security.js'
 import { stationRoutes } from './routes/stations.js'
 import { tokenGroupRoutes } from './routes/token-groups.js'
@@ -100,6 +101,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
 const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   siteRoutes,
   stationRoutes,
+  stationGroupRoutes,
   stationAccessRoutes,
   stationSecurityRoutes,
   presetRoutes,

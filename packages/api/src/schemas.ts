@@ -18,6 +18,12 @@ export function text(maxLength: number) {
     .refine((value) => !value.includes('\0'), 'no NUL characters')
 }
 
+/** A name or tag of the operator's; a file that lists several parts them by `|`. */
+export const label = z
+  .string()
+  .trim()
+  .regex(/^[^|\p{Cc}]{1,64}$/u, '1 to 64 characters without | and control characters')
+
 /** Any zone is read; the handler gets a Date. */
 export const timeInput = z.iso.datetime({ offset: true }).transform((value) => new Date(value))
 

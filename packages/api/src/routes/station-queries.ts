@@ -15,27 +15,42 @@ export function listStations(
     registration?: string | undefined
     siteId?: string | undefined
     q?: string | undefined
+    group?: string | undefined
+    tag?: string | undefined
     limit: number
   },
 ): Promise<SummaryRow[]> {
-  const { after, online, registration, siteId, q, limit } = filter
+  const { after, online, registration, siteId, q, group, tag, limit } = filter
   return database.query<SummaryRow>({
     text: `
       SELECT s.id, s.name, s.site_id AS "siteId", s.registration_policy AS "registrationPolicy", t.registration,
-             coalesce(t.online, false) AS online, t.protocol, t.vendor, t.model, t.last_seen_at AS "lastSeenAt"
+             coalesce(t.online, false) AS online, t.protocol, t.vendor, t.model, t.last_seen_at AS "lastSeenAt",
+             s.tags, ARRAY(SELECT jsonb_build_object('id', g.id, 'name', g.name) FROM station_group_member m
+               JOIN station_group g ON g.id = m.group_id WHERE m.station_id = s.id ORDER BY g.name) AS groups
       FROM station s LEFT JOIN station_state t ON t.station_id = s.id
       WHERE ($1::text IS NULL OR s.id > $1)
         AND ($2::boolean IS NULL OR coalesce(t.online, false) = $2)
         AND ($3::text IS NULL OR coalesce(t.registration, 'none') = $3)
         AND ($4::uuid IS NULL OR s.site_id = $4)
         AND ($5::text IS NULL OR position(lower($5) IN s.folded_id) > 0 OR position(lower($5) IN lower(s.name)) > 0)
-      ORDER BY s.id LIMIT $6`,
-    values: [after ?? null, online ?? null, registration ?? null, siteId ?? null, q ?? null, limit + 1],
+        AND ($6::uuid IS NULL OR EXISTS (SELECT FROM station_group_member m WHERE m.group_id = $6 AND m.station_id = s.id))
+        AND ($7::text IS NULL OR s.tags @> ARRAY[$7])
+      ORDER BY s.id LIMIT $8`,
+    values: [
+      after ?? null,
+      online ?? null,
+      registration ?? null,
+      siteId ?? null,
+      q ?? null,
+      group ?? null,
+      tag ?? null,
+      limit + 1,
+    ],
   })
 }
 
 export async function findStation(prisma: PrismaClient, id: string): Promise<StationParts | null> {
-  const [station, state, evses, desired, profileChange] = await Promise.all([
+  const [station, state, evses, desired, profileChange, groups] = await Promise.all([
     prisma.station.findUnique({ where: { id } }),
     prisma.stationState.findUnique({ where: { stationId: id } }),
     prisma.evse.findMany({
@@ -45,8 +60,13 @@ export async function findStation(prisma: PrismaClient, id: string): Promise<Sta
     }),
     prisma.desiredAvailability.findMany({ where: { stationId: id } }),
     prisma.securityProfileChange.findUnique({ where: { stationId: id } }),
+    prisma.stationGroup.findMany({
+      where: { members: { some: { stationId: id } } },
+      select: { id: true, name: true },
+      orderBy: { name: 'asc' },
+    }),
   ])
-  return station && { station, state, evses, desired, profileChange }
+  return station && { station, state, evses, desired, profileChange, groups }
 }
 
 interface VariableRow extends Omit<z.infer<typeof Variable>, 'updatedAt'> {

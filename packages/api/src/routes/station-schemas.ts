@@ -8,7 +8,7 @@ import type {
   StationState,
 } from '@busbar/store'
 import { z } from 'zod'
-import { nullableTime, protocol, stationId, text, time, toNullableTime, toTime } from '../schemas.js'
+import { label, nullableTime, protocol, stationId, text, time, toNullableTime, toTime } from '../schemas.js'
 import { provenProfileOf, SecurityProfileChange, toProfileChange } from './security-profile.js'
 import { toEvses } from './station-connectors.js'
 
@@ -35,6 +35,8 @@ const switches = z.record(text(64), z.union([z.boolean(), z.number(), text(200)]
     if (message !== null) context.addIssue({ code: 'custom', path: [name], message })
   }
 })
+
+const sortedSet = (values: string[]) => [...new Set(values)].sort()
 
 const changeable = {
   name: text(200).nullable().optional(),
@@ -65,9 +67,18 @@ const changeable = {
     .nullable()
     .optional()
     .describe('Switches for its make, which its own overlay'),
+  tags: z.array(label).max(50).transform(sortedSet).optional().describe("Any words of the operator's"),
+  groupIds: z
+    .array(z.uuid())
+    .max(100)
+    .transform(sortedSet)
+    .optional()
+    .describe('All groups it is in; see `GET /v1/station-groups`'),
 }
 export const StationChange = z.strictObject(changeable)
 export const StationDraft = z.strictObject({ id: stationId, password: password.optional(), ...changeable })
+
+const GroupName = z.object({ id: z.string(), name: z.string() }).meta({ id: 'StationGroupName' })
 
 const summary = {
   id: z.string(),
@@ -80,6 +91,8 @@ const summary = {
   vendor: z.string().nullable(),
   model: z.string().nullable(),
   lastSeenAt: nullableTime,
+  tags: z.array(z.string()),
+  groups: z.array(GroupName),
 }
 export const StationSummary = z.object(summary).meta({ id: 'StationSummary' })
 
@@ -126,6 +139,8 @@ export const Station = z
     preset: z.string().nullable(),
     suggestedPreset: z.string().nullable().describe('By what it said of itself when it booted'),
     effectiveSwitches: z.unknown().describe("The preset's, overlaid by its own"),
+    tags: z.array(z.string()),
+    groups: z.array(GroupName),
     createdAt: time,
     updatedAt: time,
     registration: registrationState.exclude(['none']).nullable().describe('null before the first boot'),
@@ -184,9 +199,17 @@ export interface StationParts {
   evses: (Evse & { connectors: Connector[] })[]
   desired: DesiredAvailability[]
   profileChange: ProfileChangeRow | null
+  groups: { id: string; name: string }[]
 }
 
-export function toStation({ station, state, evses, desired, profileChange }: StationParts): z.infer<typeof Station> {
+export function toStation({
+  station,
+  state,
+  evses,
+  desired,
+  profileChange,
+  groups,
+}: StationParts): z.infer<typeof Station> {
   const {
     foldedId: _,
     profileSetAt: __,
@@ -203,6 +226,7 @@ export function toStation({ station, state, evses, desired, profileChange }: Sta
     securityProfileChange: profileChange && toProfileChange(profileChange, provenProfile),
     switches: ownSwitches,
     effectiveSwitches,
+    groups,
     suggestedPreset: suggestPreset(state?.vendor ?? null, state?.model ?? null)?.name ?? null,
     registrationPolicy: registrationPolicy.parse(station.registrationPolicy),
     createdAt: toTime(createdAt),

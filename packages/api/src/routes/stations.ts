@@ -6,9 +6,9 @@ import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { putListSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
-import { booleanQuery, defined, stationParams, toNullableTime, toTime } from '../schemas.js'
+import { booleanQuery, label, stationParams, toNullableTime, toTime } from '../schemas.js'
 import { overlaySwitches } from './presets.js'
-import { hashPassword } from './station-access.js'
+import { RegisteredStation, registerStation, toColumns } from './register-station.js'
 import { findStation, listStations, listVariables } from './station-queries.js'
 import {
   registrationState,
@@ -25,6 +25,8 @@ const listQuery = pageQuery.extend({
   registration: registrationState.optional().describe('As the station last booted; `none` before its first boot'),
   siteId: z.uuid().optional(),
   q: z.string().max(100).optional().describe('Part of id or name'),
+  group: z.uuid().optional().describe('In this group'),
+  tag: label.optional().describe('With this tag'),
 })
 
 const variableQuery = pageQuery.extend({
@@ -35,21 +37,10 @@ const variableQuery = pageQuery.extend({
 
 const Heartbeats = z.object({ day: z.string().describe('UTC, YYYY-MM-DD'), count: z.int() })
 
-const Registered = Station.extend({
-  password: z.string().nullable().describe('Shown this once, when it was generated'),
-}).meta({ id: 'RegisteredStation' })
-
 const tags = ['Stations']
 
-function toColumns<Body extends { switches?: object | undefined; securityProfile?: number | undefined }>({
-  switches,
-  ...rest
-}: Body) {
-  const chosen = rest.securityProfile === undefined ? {} : { profileSetAt: new Date() }
-  return { ...defined(rest), ...chosen, ...(switches && { ownSwitches: switches }) }
-}
-
-export function stationRoutes(app: Api, { database, vault, backbone }: RouteContext): void {
+export function stationRoutes(app: Api, context: RouteContext): void {
+  const { database, backbone } = context
   const { prisma } = database
 
   app.get(
@@ -78,26 +69,11 @@ export function stationRoutes(app: Api, { database, vault, backbone }: RouteCont
         summary: 'Register a station',
         description: 'With security profile 1 or 2 and no password given, one is made and shown in this answer only.',
         body: StationDraft,
-        response: { 201: Registered },
+        response: { 201: RegisteredStation },
       },
     },
     async (request, reply) => {
-      const { password: given, ...station } = request.body
-      const { id, securityProfile = 1 } = station
-      const generated = given === undefined && (securityProfile === 1 || securityProfile === 2)
-      const password = generated ? vault.generatePassword() : given
-      const hash = password === undefined ? null : await hashPassword(vault, password, generated)
-      const details = { ...station, password: password === undefined ? 'none' : generated ? 'generated' : 'given' }
-      await prisma.$transaction([
-        prisma.station.create({
-          data: { ...toColumns({ ...station, securityProfile }), id, foldedId: id.toLowerCase() },
-        }),
-        overlaySwitches(prisma, id),
-        ...(hash === null ? [] : [prisma.stationSecret.create({ data: { stationId: id, slot: 'current', hash } })]),
-        prisma.auditEntry.create({ data: audited(callerOf(request), 'station.create', id, details) }),
-      ])
-      const created = toStation(found(await findStation(prisma, id), 'station'))
-      return reply.code(201).send({ ...created, password: generated ? (password ?? null) : null })
+      return reply.code(201).send(await registerStation(context, callerOf(request), request.body))
     },
   )
 
@@ -130,8 +106,15 @@ export function stationRoutes(app: Api, { database, vault, backbone }: RouteCont
     },
     async (request) => {
       const { id } = request.params
+      const { groupIds } = request.body
       await prisma.$transaction([
-        prisma.station.update({ where: { id }, data: toColumns(request.body) }),
+        prisma.station.update({
+          where: { id },
+          data: {
+            ...toColumns(request.body),
+            ...(groupIds && { groups: { deleteMany: {}, create: groupIds.map((groupId) => ({ groupId })) } }),
+          },
+        }),
         overlaySwitches(prisma, id),
         putListSyncJobs(prisma, id),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.update', id, request.body) }),
