@@ -3,7 +3,7 @@ import { allServices, hasServices, startDistributed, startEmbedded } from '../su
 import { Rig, rigEnvironment, type TestBed, token } from './rig.js'
 import type { Outcome, Row } from './row.js'
 
-export interface Played extends Outcome {
+export interface Played extends Required<Outcome> {
   row: Row
   seconds: number
 }
@@ -29,6 +29,7 @@ export async function startRig(): Promise<TestBed> {
 
 export async function play(row: Row, size: keyof Row['sizes'], bed: TestBed, seed: number, minutes: number) {
   const startedAt = performance.now()
-  const outcome = await row.run(new Rig(bed, seed, minutes), row.sizes[size])
-  return { ...outcome, row, seconds: (performance.now() - startedAt) / 1_000 } satisfies Played
+  const { injected, invariants = [], figures } = await row.run(new Rig(bed, seed, minutes), row.sizes[size])
+  const seconds = (performance.now() - startedAt) / 1_000
+  return { row, injected, invariants, figures, seconds } satisfies Played
 }

@@ -130,6 +130,10 @@ export class Latencies {
     return done
   }
 
+  add(milliseconds: number): void {
+    this.#milliseconds.push(milliseconds)
+  }
+
   get count(): number {
     return this.#milliseconds.length
   }

@@ -7,6 +7,8 @@ export interface Row<Size = unknown> {
   fault: string
   /** `small` takes seconds and runs with the tests; `full` is what the list names. */
   sizes: { small: Size; full: Size }
+  /** It stops processes one by one, so each has to be one of its own. */
+  needsProcesses?: true
   run(rig: Rig, size: Size): Promise<Outcome>
 }
 
@@ -18,6 +20,8 @@ export function row<Size>(spec: Row<Size>): Row {
 export interface Outcome {
   /** What was really done, counted. */
   injected: string
+  /** By `invariantNames`, of a row that fails processes or services. */
+  invariants?: Figure[]
   figures: Figure[]
 }
 

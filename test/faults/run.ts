@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Played, play, startRig } from './play.js'
-import type { Figure, Row } from './row.js'
+import { play, startRig } from './play.js'
+import { Results } from './results.js'
 import { rows } from './rows/index.js'
 
 /**
@@ -28,44 +28,22 @@ const [seed, minutes] = [Number(given.seed), Number(given.minutes)]
 const asked = rows.filter(({ id }) => given.only === '' || given.only.split(',').includes(id))
 console.log(`seed ${seed}, size ${given.size}, at most ${minutes} minutes a row`)
 
-const lines: string[] = []
-let missed = 0
+const results = new Results()
 for (const row of asked) {
   // A system of its own: what one row leaves behind slows no other.
   const bed = await startRig()
   try {
-    report(await play(row, given.size, bed, seed, minutes))
+    for (const line of results.add(await play(row, given.size, bed, seed, minutes))) console.log(line)
   } catch (cause) {
-    fail(row, cause)
+    console.log(results.addFailed(row, cause))
   } finally {
     await bed.stop()
   }
 }
-console.log(`${version}: ${asked.length - missed} of ${asked.length} rows reach their figures`)
+console.log(['', ...results.toLines(), ''].join('\n'))
+console.log(`${version}: ${asked.length - results.missed} of ${asked.length} rows reach their figures`)
 if (given.only === '') await keep()
-process.exit(missed === 0 ? 0 : 1)
-
-function report({ row, injected, figures, seconds }: Played): void {
-  const isReached = figures.every(({ isMet }) => isMet)
-  if (!isReached) missed += 1
-  add(row, injected, figures.map(toText).join('; '), seconds, isReached ? 'reached' : '**missed**')
-  for (const { name, examples } of figures) for (const example of examples) console.log(`  ${name}: ${example}`)
-}
-
-function fail(row: Row, cause: unknown): void {
-  missed += 1
-  add(row, row.fault, `could not be run: ${String(cause)}`, 0, '**missed**')
-}
-
-function add(row: Row, injected: string, figures: string, seconds: number, verdict: string): void {
-  const line = `| ${row.id} | ${row.fault} | ${injected} | ${figures} | ${seconds.toFixed(0)} | ${verdict} |`
-  lines.push(line)
-  console.log(line)
-}
-
-function toText({ name, value, goal }: Figure): string {
-  return goal === '' ? `${name} ${value}` : `${name} **${value}** (asked ${goal})`
-}
+process.exit(results.missed === 0 ? 0 : 1)
 
 async function keep(): Promise<void> {
   const text = [
@@ -73,9 +51,7 @@ async function keep(): Promise<void> {
     '',
     `Size ${given.size}, at most ${minutes} minutes a row, seed ${seed}. ${cpus().length} cores, shared by the product, its services and the stations.`,
     '',
-    '| row | fault | injected | figures | seconds | |',
-    '|---|---|---|---|---|---|',
-    ...lines,
+    ...results.toLines(),
   ]
   await writeFile(fileURLToPath(new URL('RESULTS.md', import.meta.url)), `${text.join('\n')}\n`)
 }

@@ -7,6 +7,8 @@ export interface LedgerReport {
   acknowledged: number
   /** Sessions whose energy in Postgres is not the station's, with both figures. */
   wrongEnergy: string[]
+  /** Summed over all sessions, without sign. */
+  differenceWh: number
   /** Acknowledged messages that Postgres does not hold. */
   missing: string[]
   /** Messages and sessions that Postgres holds more than once. */
@@ -24,6 +26,7 @@ export async function checkLedgers(
     sessions: 0,
     acknowledged: 0,
     wrongEnergy: [],
+    differenceWh: 0,
     missing: [],
     doubled: [],
     discarded: [],
@@ -32,6 +35,7 @@ export async function checkLedgers(
   for (const { id, ledger } of stations) {
     await checkSessions(system, id, ledger, report)
     await checkMessages(system, id, ledger, report)
+    await checkJournal(system, id, ledger, report)
     for (const { action } of ledger.discarded) report.discarded.push(`${id} ${action}`)
   }
   return report
@@ -48,6 +52,7 @@ async function checkSessions(system: System, id: string, ledger: Ledger, report:
   for (const { transactionId, meterStartWh, meterStopWh } of ended) {
     const row = rows.find(({ ocpp_id }) => ocpp_id === transactionId)
     const expected = (meterStopWh ?? 0) - meterStartWh
+    report.differenceWh += Math.abs(Number(row?.energy_wh ?? 0) - expected)
     if (!row || Number(row.energy_wh) !== expected) {
       report.wrongEnergy.push(`${id} ${transactionId}: ${expected} at the station, ${row?.energy_wh} in Postgres`)
     }
@@ -72,10 +77,22 @@ async function checkMessages(system: System, id: string, ledger: Ledger, report:
   const stepsOf = new Map(steps.map(({ transaction, seq_no, count }) => [`${transaction} ${seq_no}`, count]))
   for (const { action, payload } of ledger.acknowledged) {
     const found = countOf(action, payload, readingsAt, stepsOf)
-    if (found === null) continue
-    report.acknowledged += 1
     if (found === 0) report.missing.push(`${id} ${action} ${JSON.stringify(payload)}`)
-    if (found > 1) report.doubled.push(`${id} ${action} ${JSON.stringify(payload)}`)
+    if (found !== null && found > 1) report.doubled.push(`${id} ${action} ${JSON.stringify(payload)}`)
+  }
+}
+
+/** Whatever was acknowledged stands in the journal; Heartbeats are only counted. */
+async function checkJournal(system: System, id: string, ledger: Ledger, report: LedgerReport): Promise<void> {
+  const told = ledger.acknowledged.filter(({ action }) => action !== 'Heartbeat')
+  report.acknowledged += told.length
+  const { rows } = await system.database.query<{ message_id: string }>(
+    "SELECT message_id FROM journal_frame WHERE station_id = $1 AND direction = 'in' AND kind = 'call'",
+    [id],
+  )
+  const kept = new Set(rows.map((row) => row.message_id))
+  for (const { action, messageId } of told) {
+    if (!kept.has(messageId)) report.missing.push(`${id} ${action} ${messageId}: not in the journal`)
   }
 }
 

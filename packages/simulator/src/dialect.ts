@@ -28,6 +28,8 @@ export interface Controls {
 
 /** How one version of OCPP says what a station does. */
 export interface Dialect {
+  /** Those of a station that nobody has configured. */
+  settings: Record<string, string>
   boot(): Message
   status(connector: number, status: ConnectorStatus, at: Date): Message
   authorize(token: string): Message

@@ -25,6 +25,8 @@ export interface LedgerCall {
   answer: Payload | null
   /** How often it went out before this outcome. */
   attempts: number
+  /** Of the last attempt: each has its own. */
+  messageId: string
 }
 
 export interface LedgerCommand {

@@ -4,6 +4,8 @@ export interface RetryPolicy {
   attempts: number
   /** Multiplied by the number of attempts so far (TransactionMessageRetryInterval). */
   intervalMs: number
+  /** A connection that went away before the answer counts as an attempt, as in some firmware. */
+  countsCuts?: boolean
 }
 
 export const patientRetry: RetryPolicy = { attempts: 5, intervalMs: 1_000 }

@@ -35,6 +35,8 @@ export interface StationSocketOptions {
   username?: string
   headers?: Record<string, string>
   callTimeoutMs?: number
+  /** Between pings of the station; a socket on which nothing came since the last one is cut. None without. */
+  pingMs?: number
 }
 
 /** Answers a CALL of the CSMS; an OcppError becomes a CALLERROR. */
@@ -75,6 +77,7 @@ export class StationSocket {
     const socket = new WebSocket(`${url}/${encodeURIComponent(id)}`, protocols, {
       headers: { ...authorization, ...headers },
       perMessageDeflate: false,
+      handshakeTimeout: options.callTimeoutMs ?? defaultTimeoutMs,
     })
     return new Promise((resolve, reject) => {
       socket.on('unexpected-response', (_request, response) => {
@@ -90,12 +93,13 @@ export class StationSocket {
 
   private constructor(socket: WebSocket, options: StationSocketOptions) {
     this.#socket = socket
-    this.#callTimeoutMs = options.callTimeoutMs ?? 30_000
+    this.#callTimeoutMs = options.callTimeoutMs ?? defaultTimeoutMs
     this.protocol = (options.protocols[0] ?? 'ocpp1.6') as Protocol
     socket.on('upgrade', () => {
       Object.defineProperty(this, 'protocol', { value: socket.protocol || this.protocol })
     })
     socket.on('message', (data: Buffer) => void this.#receive(data.toString('utf8')))
+    if (options.pingMs !== undefined) this.#pingEvery(options.pingMs)
     this.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => {
         for (const call of this.#pending.values()) {
@@ -163,6 +167,20 @@ export class StationSocket {
     this.#socket.pause()
   }
 
+  #pingEvery(ms: number): void {
+    let isAlive = true
+    const showLife = () => {
+      isAlive = true
+    }
+    for (const sign of ['open', 'message', 'ping', 'pong']) this.#socket.on(sign, showLife)
+    const timer = setInterval(() => {
+      if (!isAlive) return this.terminate()
+      isAlive = false
+      if (this.isOpen) this.#socket.ping()
+    }, ms)
+    this.#socket.on('close', () => clearInterval(timer))
+  }
+
   async #receive(text: string): Promise<void> {
     this.frames.push({ direction: 'in', text, at: new Date() })
     const frame = parseFrame(text, this.protocol)
@@ -188,6 +206,8 @@ export class StationSocket {
     if (this.isOpen) this.send(text)
   }
 }
+
+const defaultTimeoutMs = 30_000
 
 function refuseUnknown(action: string): CallHandler {
   return () => {

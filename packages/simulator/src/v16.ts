@@ -16,6 +16,7 @@ export function dialect16(): Dialect {
     payload: { chargePointVendor: 'Busbar', chargePointModel: 'Virtual 16', firmwareVersion: '1.0.0' },
   })
   return {
+    settings: { HeartbeatInterval: '300', MeterValueSampleInterval: '60', AuthorizationKey: '' },
     boot,
     status: (connector, status, at) => ({
       action: 'StatusNotification',

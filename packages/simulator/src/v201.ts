@@ -43,6 +43,12 @@ export function dialect201(): Dialect {
   ]
   const idToken = (value: string) => ({ idToken: value, type: 'ISO14443' })
   return {
+    settings: {
+      'OCPPCommCtrlr.HeartbeatInterval': '300',
+      'OCPPCommCtrlr.OfflineThreshold': '60',
+      'AuthCtrlr.AuthorizeRemoteStart': 'false',
+      'SecurityCtrlr.BasicAuthPassword': '',
+    },
     boot: boot201,
     status: (connector, status, at) => ({
       action: 'StatusNotification',

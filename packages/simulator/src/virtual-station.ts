@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Payload } from '@busbar/ocpp'
 import type { Controls, Dialect, Message } from './dialect.js'
 import { Ledger, type LedgerCall, type Session } from './ledger.js'
@@ -15,6 +16,10 @@ export interface VirtualStationOptions {
   connectors?: number
   retry?: RetryPolicy
   callTimeoutMs?: number
+  /** Between pings (WebSocketPingInterval); a connection on which nothing came since the last one is given up. */
+  pingMs?: number
+  /** What it takes to answer a command. */
+  answerMs?: number
   /** Before the first reconnect; doubled up to ten times, with jitter. */
   reconnectMs?: number
   settings?: Record<string, string>
@@ -34,6 +39,7 @@ interface QueuedMessage {
   build: () => Message
   /** Runs before the next message is built. */
   done: (call: LedgerCall) => void
+  attempts: number
 }
 
 /**
@@ -63,8 +69,8 @@ export class VirtualStation {
     this.#options = { retry: patientRetry, callTimeoutMs: 30_000, reconnectMs: 500, ...options }
     this.id = options.id
     this.connectors = options.connectors ?? 1
-    this.settings = new Map(Object.entries(options.settings ?? defaultSettings[options.protocol]))
     this.#dialect = options.protocol === 'ocpp1.6' ? dialect16() : dialect201()
+    this.settings = new Map(Object.entries(options.settings ?? this.#dialect.settings))
     this.#registersWh = Array.from({ length: this.connectors + 1 }, () => 100_000)
   }
 
@@ -108,9 +114,9 @@ export class VirtualStation {
   async call({ action, payload }: Message): Promise<Answer> {
     const socket = this.socket
     if (!socket) throw new NoAnswer('offline')
-    const entry = { at: new Date(), action, payload, attempts: 1 }
+    const entry = { at: new Date(), action, payload, attempts: 1, messageId: randomUUID() }
     try {
-      const answer = await socket.call(action, payload)
+      const answer = await socket.call(action, payload, entry.messageId)
       const outcome = answer.kind
       this.ledger.calls.push({ ...entry, outcome, answer: outcome === 'result' ? answer.payload : null })
       return answer
@@ -183,7 +189,7 @@ export class VirtualStation {
   }
 
   async #connect(): Promise<void> {
-    const { id, protocol, urls, password, callTimeoutMs, reconnectMs } = this.#options
+    const { id, protocol, urls, password, callTimeoutMs, pingMs, reconnectMs } = this.#options
     for (let attempt = 0; !this.#life.signal.aborted; attempt += 1) {
       const url = urls[attempt % urls.length] ?? ''
       try {
@@ -193,6 +199,7 @@ export class VirtualStation {
           protocols: [protocol],
           callTimeoutMs,
           ...(password === undefined ? {} : { password }),
+          ...(pingMs === undefined ? {} : { pingMs }),
         })
         this.#listen(this.#socket)
         return
@@ -247,7 +254,7 @@ export class VirtualStation {
   }
 
   #enqueue(build: () => Message, done: (call: LedgerCall) => void): void {
-    this.#queue.push({ build: once(build), done })
+    this.#queue.push({ build: once(build), done, attempts: 0 })
     void this.#drain()
   }
 
@@ -256,7 +263,7 @@ export class VirtualStation {
     this.#draining = true
     try {
       for (let head = this.#queue[0]; head && this.isOnline; head = this.#queue[0]) {
-        const call = await this.#deliver(head.build())
+        const call = await this.#deliver(head)
         if (!call) return
         this.#queue.shift()
         this.ledger.calls.push(call)
@@ -268,25 +275,28 @@ export class VirtualStation {
   }
 
   /** @returns null when the connection went away: the message stays at the head */
-  async #deliver({ action, payload }: Message): Promise<LedgerCall | null> {
-    const { attempts, intervalMs } = this.#options.retry
+  async #deliver(head: QueuedMessage): Promise<LedgerCall | null> {
+    const { attempts, intervalMs, countsCuts = false } = this.#options.retry
+    const { action, payload } = head.build()
     const at = new Date()
-    for (let attempt = 1; ; attempt += 1) {
-      const answer = await this.socket?.call(action, payload).catch(ifOffline)
-      if (answer?.kind === 'result') {
-        return { at, action, payload, outcome: 'result', answer: answer.payload, attempts: attempt }
-      }
-      if (!this.socket) return null
-      if (attempt >= attempts) return { at, action, payload, outcome: 'discarded', answer: null, attempts: attempt }
-      await pause(intervalMs * attempt, this.#life.signal)
+    for (let socket = this.socket; socket; socket = this.socket) {
+      const messageId = randomUUID()
+      const answer = await socket.call(action, payload, messageId).catch(ifOffline)
+      if (answer || socket.isOpen || countsCuts) head.attempts += 1
+      const tried = { at, action, payload, attempts: head.attempts, messageId }
+      if (answer?.kind === 'result') return { ...tried, outcome: 'result', answer: answer.payload }
+      if (head.attempts >= attempts) return { ...tried, outcome: 'discarded', answer: null }
+      if (socket.isOpen) await pause(intervalMs * head.attempts, this.#life.signal)
     }
+    return null
   }
 
   #listen(socket: StationSocket): void {
     const commands = this.#dialect.commands(this.#controls())
     for (const [action, handler] of Object.entries(commands)) {
-      socket.on(action, (payload, messageId) => {
+      socket.on(action, async (payload, messageId) => {
         this.ledger.commands.push({ at: new Date(), messageId, action, payload })
+        if (this.#options.answerMs !== undefined) await pause(this.#options.answerMs, this.#life.signal)
         return handler(payload, messageId)
       })
     }
@@ -316,16 +326,6 @@ export class VirtualStation {
     }
   }
 }
-
-const defaultSettings = {
-  'ocpp1.6': { HeartbeatInterval: '300', MeterValueSampleInterval: '60', AuthorizationKey: '' },
-  'ocpp2.0.1': {
-    'OCPPCommCtrlr.HeartbeatInterval': '300',
-    'OCPPCommCtrlr.OfflineThreshold': '60',
-    'AuthCtrlr.AuthorizeRemoteStart': 'false',
-    'SecurityCtrlr.BasicAuthPassword': '',
-  },
-} satisfies Record<VirtualStationOptions['protocol'], Record<string, string>>
 
 /** Offline is a station's ordinary life; anything else is a mistake of ours. */
 function ifOffline(cause: unknown): undefined {

@@ -5,6 +5,7 @@ import { backlog } from './f03-backlog.js'
 import { oddStops } from './f04-odd-stops.js'
 import { wrongClocks } from './f05-clocks.js'
 import { oddMeters } from './f06-meters.js'
+import { killedGateways } from './f07-killed-gateway.js'
 import { slowStations } from './f26-slow-station.js'
 import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
@@ -29,6 +30,7 @@ export const rows: readonly Row[] = [
   oddStops,
   wrongClocks,
   oddMeters,
+  killedGateways,
   slowStations,
   floods,
   crossing,
