@@ -7,7 +7,7 @@ import { createLocalOwnership } from './embedded/ownership.js'
 import { LocalStationChannels } from './embedded/station-channels.js'
 import { openKafkaEventLog } from './kafka/event-log.js'
 import type { Backbone } from './ports/backbone.js'
-import { openRequests, openSubscriber } from './redis/connection.js'
+import { openRequests, openSubscriber, showRedis } from './redis/connection.js'
 import { createBullJobWakes } from './redis/job-wakes.js'
 import { createRedisOwnership } from './redis/ownership.js'
 import { RedisStationChannels } from './redis/station-channels.js'
@@ -37,6 +37,7 @@ export async function openEmbeddedBackbone(options: EmbeddedBackboneOptions): Pr
   const { database, log } = options
   const topics = topicNames(options.topicPrefix)
   const metrics = backboneMetrics(options.metrics)
+  metrics.partitions.set(options.partitions)
   const eventLog = await openEmbeddedEventLog({ ...options, topics, metrics })
   const channels = new LocalStationChannels()
   const jobs = createLocalJobWakes({ database, log, metrics })
@@ -65,6 +66,7 @@ export async function openDistributedBackbone(options: DistributedBackboneOption
   const { database, redisUrl, log } = options
   const topics = topicNames(options.topicPrefix)
   const metrics = backboneMetrics(options.metrics)
+  metrics.partitions.set(options.partitions)
   const prefix = `${options.topicPrefix}:`
   const unread = await countUnreadEmbeddedRecords(database)
   if (unread > 0) {
@@ -72,6 +74,7 @@ export async function openDistributedBackbone(options: DistributedBackboneOption
   }
   const eventLog = await openKafkaEventLog({ ...options, topics, metrics })
   const requests = openRequests(redisUrl, log)
+  showRedis(requests, options.metrics)
   const subscriber = openSubscriber(redisUrl, log)
   const channels = new RedisStationChannels({ requests, subscriber, prefix, log, metrics })
   // Without waiting: ioredis goes on trying.

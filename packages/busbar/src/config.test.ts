@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { ConfigError, describeConfig, parseConfig } from './config.js'
 
@@ -57,4 +60,19 @@ test('a certificate without its key is refused by name', () => {
   expect(() =>
     parseConfig({ BUSBAR_GATEWAY_TLS_CERTIFICATES: 'a.pem,b.pem', BUSBAR_GATEWAY_TLS_KEYS: 'a.key' }),
   ).toThrow(/BUSBAR_GATEWAY_TLS_KEYS/)
+})
+
+test('a secret may lie in a file, and one that cannot be read is named', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'busbar-config-'))
+  const file = path.join(folder, 'secret')
+  writeFileSync(file, `${'s'.repeat(32)}\n`)
+
+  expect(parseConfig({ BUSBAR_SECRET_FILE: file }).values.SECRET).toBe('s'.repeat(32))
+  expect(() => parseConfig({ BUSBAR_REDIS_URL_FILE: path.join(folder, 'none') })).toThrow(
+    /BUSBAR_REDIS_URL_FILE: ENOENT/,
+  )
+  expect(() => parseConfig({ BUSBAR_SECRET: 's'.repeat(32), BUSBAR_SECRET_FILE: file })).toThrow(/not beside/)
+  // Only secrets.
+  expect(() => parseConfig({ BUSBAR_HOST_FILE: file })).toThrow(/BUSBAR_HOST_FILE: no such setting/)
+  rmSync(folder, { recursive: true })
 })

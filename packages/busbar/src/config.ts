@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 
 /** Every setting of every role, read once. Times are in the unit their name ends with. */
@@ -121,13 +122,16 @@ const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL', 'FILES_S3_SECRET_KEY
  * @throws ConfigError naming every variable that is wrong, unknown names with our prefix included
  */
 export function parseConfig(env: NodeJS.ProcessEnv): Config {
-  const given = Object.fromEntries(
-    Object.entries(env).flatMap(([name, value]) =>
-      name.startsWith('BUSBAR_') ? [[name.slice('BUSBAR_'.length), value]] : [],
+  const { given, problems: unreadable } = readSecretFiles(
+    Object.fromEntries(
+      Object.entries(env).flatMap(([name, value]) =>
+        name.startsWith('BUSBAR_') ? [[name.slice('BUSBAR_'.length), value]] : [],
+      ),
     ),
   )
   const parsed = variables.safeParse(given)
   const problems = [
+    ...unreadable,
     ...(parsed.error?.issues.flatMap(toProblems) ?? []),
     ...missingCompanions(given),
     ...unpairedKeys(given),
@@ -135,6 +139,27 @@ export function parseConfig(env: NodeJS.ProcessEnv): Config {
   ]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   return toConfig(parsed.data)
+}
+
+/**
+ * `BUSBAR_SECRET_FILE` in place of `BUSBAR_SECRET`, and so for every secret: a file, as orchestrators mount them. The line
+ * break at its end is no part of the secret.
+ */
+function readSecretFiles(given: Record<string, string | undefined>) {
+  const read = { ...given }
+  const problems: string[] = []
+  for (const name of secretNames) {
+    const file = read[`${name}_FILE`]
+    if (file === undefined) continue
+    delete read[`${name}_FILE`]
+    if (read[name] !== undefined) problems.push(`BUSBAR_${name}_FILE: not beside BUSBAR_${name}`)
+    try {
+      read[name] = readFileSync(file, 'utf8').trimEnd()
+    } catch (cause) {
+      problems.push(`BUSBAR_${name}_FILE: ${cause instanceof Error ? cause.message : cause}`)
+    }
+  }
+  return { given: read, problems }
 }
 
 function toProblems(issue: z.core.$ZodIssue): string[] {

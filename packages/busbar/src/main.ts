@@ -10,6 +10,7 @@ import { createKey, listKeys, revokeKey } from './keys.js'
 import { openLog } from './log.js'
 import { openPlatform, type Platform } from './platform.js'
 import {
+  type Need,
   type RunnableService,
   type Running,
   serviceNames,
@@ -47,7 +48,9 @@ program
     }, config.values.LOG_LEVEL)
   })
 
-role('gateway', 'stations connect here', async (platform) => withHealth(platform, [await startGatewayRole(platform)]))
+role('gateway', 'stations connect here', async (platform) =>
+  withHealth(platform, [await startGatewayRole(platform)], ['log']),
+)
 
 role('api', 'REST, live events and documentation', async (platform) => [await startApiRole(platform)])
 
@@ -56,7 +59,7 @@ program
   .description('decides and stores')
   .option('--services <names>', `comma-separated: ${serviceNames.join(', ')}`, parseServices, [...serviceNames])
   .action(({ services }: { services: RunnableService[] }) =>
-    runRole(async (platform) => withHealth(platform, await startWorkerRole(platform, services))),
+    runRole(async (platform) => withHealth(platform, await startWorkerRole(platform, services), ['postgres', 'log'])),
   )
 
 program
@@ -120,8 +123,8 @@ function role(name: string, description: string, startParts: (platform: Platform
 }
 
 /** Health starts last, so that a process that answers there has all its parts, and stops first. */
-async function withHealth(platform: Platform, parts: Running[]): Promise<Running[]> {
-  return [...parts, await startHealthRole(platform, parts)]
+async function withHealth(platform: Platform, parts: Running[], needs: readonly Need[]): Promise<Running[]> {
+  return [...parts, await startHealthRole(platform, parts, needs)]
 }
 
 /** A role on a machine of its own leans on services that other machines reach too. */

@@ -6,6 +6,7 @@ import { type Database, migrate, openDatabase, startEmbeddedPostgres, Vault } fr
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type Config, ConfigError } from './config.js'
+import { showDatabase } from './metrics.js'
 
 /** What every role stands on, opened once per process. */
 export interface Platform {
@@ -31,6 +32,7 @@ export async function openPlatform(config: Config, log: Logger, metrics: Registr
     poolSize: values.DATABASE_POOL,
     statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
   })
+  showDatabase(metrics, database)
   try {
     const backbone = await openBackbone(config, { database, log, metrics })
     return {

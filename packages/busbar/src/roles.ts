@@ -17,6 +17,7 @@ import {
   startLeaseWatch,
 } from '@busbar/services'
 import type { Config } from './config.js'
+import { showBacklog, showRole } from './metrics.js'
 import type { Platform } from './platform.js'
 import { startFileRetention, startRetention } from './retention.js'
 
@@ -62,6 +63,7 @@ export async function startGatewayRole(platform: Platform): Promise<Running & { 
     },
     platform,
   )
+  showRole(platform.metrics, 'gateway')
   const reload = () => void gateway.reloadCertificates()
   // Without certificates SIGHUP means what it always means: the terminal is gone.
   if (gateway.tlsPort !== null) process.on('SIGHUP', reload)
@@ -115,6 +117,8 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   running.push({ name: 'due jobs', port: null, ...(await startDueJobs(platform)) })
   if (names.includes('stations')) running.push({ name: 'lease watch', port: null, ...startLeaseWatch(platform) })
   running.push({ name: 'retention', port: null, ...startRetention(platform) })
+  showBacklog(platform.metrics, platform.database)
+  showRole(platform.metrics, 'worker')
   return running
 }
 
@@ -139,10 +143,11 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       files,
       commands: createCommandIntake(platform),
       replayDeadLetter: (id, also) => replayDeadLetter(platform, id, also),
-      ready: () => readiness(platform, parts),
+      ready: () => readiness(platform, parts, ['postgres', 'log']),
     },
   )
   const retention = startFileRetention(platform, files)
+  showRole(platform.metrics, 'api')
   return {
     name: 'api',
     port: api.port,
@@ -165,25 +170,37 @@ function openFileStore({ values }: Config): FileStore | Promise<FileStore> {
   })
 }
 
-/** Health and metrics for a process without the API; it is ready when `parts` are. */
-export async function startHealthRole(platform: Platform, parts: readonly Running[]): Promise<Running> {
+/** Health and metrics for a process without the API; it is ready when `parts` are, and what it leans on answers. */
+export async function startHealthRole(
+  platform: Platform,
+  parts: readonly Running[],
+  needs: readonly Need[],
+): Promise<Running> {
   const { values } = platform.config
   const health = await startHealthServer(
     { host: values.HOST, port: values.HEALTH_PORT },
-    { metrics: platform.metrics, ready: () => readiness(platform, parts) },
+    { metrics: platform.metrics, ready: () => readiness(platform, parts, needs) },
   )
   return { name: 'health', port: health.port, stop: () => health.stop() }
 }
 
-/** @returns per part that this process leans on, whether it answers */
+/** What a role cannot do without. A gateway can do without Postgres: the stations it knows still get in. */
+export type Need = 'postgres' | 'log'
+
+/** @returns per part, and per service it cannot do without, whether it answers */
 async function readiness(
   { database, backbone }: Platform,
   parts: readonly Running[],
+  needs: readonly Need[],
 ): Promise<Record<string, boolean>> {
-  const postgres = await database.ping().then(
-    () => true,
-    () => false,
-  )
-  const ready = Object.fromEntries(parts.map((part) => [part.name, part.ready ?? true]))
-  return { postgres, log: backbone.log.available, ...ready }
+  const answers: Record<Need, () => boolean | Promise<boolean>> = {
+    postgres: () =>
+      database.ping().then(
+        () => true,
+        () => false,
+      ),
+    log: () => backbone.log.available,
+  }
+  const needed = await Promise.all(needs.map(async (need) => [need, await answers[need]()] as const))
+  return Object.fromEntries([...needed, ...parts.map((part) => [part.name, part.ready ?? true] as const)])
 }

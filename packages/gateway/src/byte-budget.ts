@@ -14,6 +14,10 @@ export class ByteBudget {
     return true
   }
 
+  get used(): number {
+    return this.#used
+  }
+
   free(bytes: number): void {
     this.#used -= bytes
   }

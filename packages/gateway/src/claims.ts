@@ -12,6 +12,7 @@ import type { Logger } from 'pino'
 import { closeCodes } from './config.js'
 import type { Connection } from './connection/connection.js'
 import type { Claim } from './connection/ports.js'
+import type { GatewayMetrics } from './metrics.js'
 
 /** A connection's place on the station's channel. */
 export interface Seat {
@@ -26,6 +27,7 @@ export interface ClaimsPorts {
   ownership: Ownership
   channels: StationChannels
   logger: Logger
+  metrics: Pick<GatewayMetrics, 'leaseLosses'>
 }
 
 /** Registered again at most so many per tick, when Redis, its data or this process was away. */
@@ -49,6 +51,11 @@ export class Claims {
   constructor(ports: ClaimsPorts, connections: ReadonlySet<Connection>) {
     this.#ports = ports
     this.#connections = connections
+  }
+
+  /** Connections that are served and not owned. */
+  get unownedCount(): number {
+    return this.#unowned.size
   }
 
   get isFresh(): boolean {
@@ -123,6 +130,7 @@ export class Claims {
   #disownOnce(now: number): void {
     if (this.#disownedAt >= this.#renewedAt) return
     this.#disownedAt = now
+    this.#ports.metrics.leaseLosses.inc()
     this.#ports.logger.warn({ connections: this.#connections.size }, 'the lease was lost')
     for (const connection of this.#connections) {
       connection.disowned()

@@ -88,7 +88,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   const byStation = new Map<string, Connection>()
   const closing = new Set<Promise<void>>()
   const claims = new Claims(
-    { gatewayId: id, ownership: backbone.ownership, channels: backbone.channels, logger },
+    { gatewayId: id, ownership: backbone.ownership, channels: backbone.channels, logger, metrics },
     connections,
   )
   const throttle = new Throttle(config.failuresPerMinute)
@@ -138,6 +138,8 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     claims.tick(now)
     if (now - keptHouseAt < housekeepingMs) return
     keptHouseAt = now
+    metrics.unowned.set(claims.unownedCount)
+    metrics.bytesInHand.set(connectionPorts.budget.used)
     metrics.flush()
     kept.retry()
   })
@@ -147,7 +149,14 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     const maxHeaderBytes = config.trustedProxies.length > 0 ? behindProxy : direct
     doors = await openDoors(
       { ...config, maxHeaderBytes },
-      { trust, logger, onUpgrade, onUnboundUpgrade, onHandshakeFault },
+      {
+        trust,
+        logger,
+        onUpgrade,
+        onUnboundUpgrade,
+        onHandshakeFault,
+        onCertificates: (certificates) => metrics.serverCertificates(certificates),
+      },
     )
   } catch (cause) {
     pulse.stop()

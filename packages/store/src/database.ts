@@ -34,6 +34,17 @@ export interface Database extends Session {
   close(): Promise<void>
 }
 
+/** Connections of a pool, and queries that wait for one. */
+export interface PoolUse {
+  busy: number
+  idle: number
+  waiting: number
+}
+
+export interface OpenDatabase extends Database {
+  poolUse(): PoolUse
+}
+
 export interface DatabaseConfig {
   url: string
   poolSize: number
@@ -64,7 +75,7 @@ export const connectionConfig = (url: string): pg.ClientConfig => ({
 })
 
 /** Opens the pool; connections are made when first needed, so this works while Postgres is away. */
-export function openDatabase(config: DatabaseConfig): Database {
+export function openDatabase(config: DatabaseConfig): OpenDatabase {
   const pool = new pg.Pool({
     ...connectionConfig(config.url),
     max: config.poolSize,
@@ -88,6 +99,7 @@ export function openDatabase(config: DatabaseConfig): Database {
   return {
     prisma,
     query,
+    poolUse: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     commit: async (statements) => {
       try {
         return await commitOn(pool, statements)

@@ -1,4 +1,12 @@
-export { type Database, type DatabaseConfig, openDatabase, type Session, type Sql } from './database.js'
+export {
+  type Database,
+  type DatabaseConfig,
+  type OpenDatabase,
+  openDatabase,
+  type PoolUse,
+  type Session,
+  type Sql,
+} from './database.js'
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresConfig,

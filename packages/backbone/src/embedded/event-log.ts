@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { ConsumeOptions, EventLog, TailOptions } from '../ports/event-log.js'
 import { type AppendLimits, AppendQueue } from '../shared/append-queue.js'
 import { deliver } from '../shared/deliver.js'
-import type { BackboneMetrics } from '../shared/metrics.js'
+import { type BackboneMetrics, beginCounts } from '../shared/metrics.js'
 import { type Positions, positionKey, readOffsets, type TopicPartition } from '../shared/offsets.js'
 import type { Topics } from '../topics.js'
 import { appendToTable } from './append.js'
@@ -69,6 +69,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
     if (services.has(service)) throw new Error(`the embedded log has one consumer per service, ${service} runs already`)
     services.add(service)
     const consumer = { log: embeddedLogId, service }
+    beginCounts(metrics, service)
     const children = log.child({ consumer: service })
     const delivery = {
       consumer,
@@ -97,6 +98,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
       log: children,
     })
     onAssigned?.(Array.from({ length: partitions }, (_, partition) => partition))
+    metrics.partitionsRead.set({ service }, partitions)
     const lag = setInterval(() => void measureLag(reader, service, names), lagEveryMs)
     try {
       const started = await start(reader)

@@ -4,7 +4,7 @@ import type { Admin } from 'kafkajs'
 import type { ConsumeOptions, EventLog, TailOptions } from '../ports/event-log.js'
 import { type AppendLimits, AppendQueue } from '../shared/append-queue.js'
 import { type Delivery, deliver } from '../shared/deliver.js'
-import type { BackboneMetrics } from '../shared/metrics.js'
+import { type BackboneMetrics, beginCounts } from '../shared/metrics.js'
 import {
   advanceOffsets,
   type Consumer,
@@ -81,6 +81,7 @@ async function startConsumer(
 ): Promise<{ stop(): Promise<void> }> {
   const { database, metrics, partitions } = options
   const consumer = { log: logId, service }
+  beginCounts(metrics, service)
   const log = options.log.child({ consumer: service })
   const delivery: Delivery = {
     consumer,
@@ -110,6 +111,8 @@ async function startConsumer(
   const lag = setInterval(() => void measureLag(), lagEveryMs)
   const measureLag = async () => {
     const { positions, partitions: assigned } = reader.assignment
+    // All topics of a service have the same partitions here.
+    metrics.partitionsRead.set({ service }, assigned.length / topics.length)
     try {
       const ranges = await fetchRanges(admin, assigned)
       let records = 0n
@@ -121,6 +124,7 @@ async function startConsumer(
   }
   try {
     await reader.start()
+    void measureLag()
   } catch (cause) {
     clearInterval(lag)
     await reader.stop()
@@ -129,6 +133,7 @@ async function startConsumer(
   return {
     stop: async () => {
       clearInterval(lag)
+      metrics.partitionsRead.set({ service }, 0)
       await reader.stop()
     },
   }

@@ -1,7 +1,9 @@
 import { UnavailableError } from '@busbar/store'
 import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { Gauge, type Registry } from 'prom-client'
 import type { BackboneMetrics } from '../shared/metrics.js'
+import { sharedMetric } from '../shared/registry.js'
 
 /** Longest wait for an answer of Redis. */
 export const redisTimeoutMs = 1000
@@ -54,4 +56,21 @@ export async function request<T>(metrics: BackboneMetrics, run: () => Promise<T>
     metrics.redisFailures.inc()
     throw new UnavailableError(`Redis: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
+}
+
+/** Asks Redis whenever the metrics are read: a connection that stands says little. */
+export function showRedis(redis: Redis, registry: Registry): void {
+  const name = 'busbar_redis_available'
+  const ask = async () => (await redis.ping()) === 'PONG'
+  sharedMetric(registry, name, () => {
+    const help = '1 while Redis answers'
+    return new Gauge({
+      name,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set((await ask().catch(() => false)) ? 1 : 0)
+      },
+    })
+  })
 }

@@ -64,6 +64,7 @@ export function startSweep(
       const rows = await database.query<Row>(claimDue())
       if (rows.length > 0) {
         metrics.jobsDue.inc(rows.length)
+        for (const { due_at } of rows) metrics.jobLateness.observe(Math.max(0, Date.now() - due_at.getTime()) / 1_000)
         await onDue(rows.map(({ station_id, due_at, ...row }) => ({ ...row, stationId: station_id, dueAt: due_at })))
       }
       if (rows.length < jobsAtOnce || state === 'stopped') return

@@ -8,6 +8,8 @@ export interface BackboneMetrics {
   appendFailures: Counter
   logAvailable: Gauge
   laneLag: Gauge<'service'>
+  partitionsRead: Gauge<'service'>
+  partitions: Gauge
   deliveredRecords: Histogram<'service'>
   offsetJumps: Counter<'service'>
   conflicts: Counter<'service'>
@@ -16,6 +18,7 @@ export interface BackboneMetrics {
   outboxSent: Counter
   outboxRetries: Counter
   jobsDue: Counter
+  jobLateness: Histogram
   wakesMissed: Counter
   redisFailures: Counter
 }
@@ -42,6 +45,8 @@ export function backboneMetrics(registry: Registry): BackboneMetrics {
     laneLag: gauge('busbar_consumer_lag_records', 'Records in the log not yet applied, of the partitions owned here', [
       'service',
     ]),
+    partitionsRead: gauge('busbar_consumer_partitions', 'Partitions that this process reads', ['service']),
+    partitions: gauge('busbar_log_partitions', 'Partitions that there are of every topic'),
     deliveredRecords: histogram('busbar_consumer_batch_records', 'Records handed over at once', sizes, ['service']),
     offsetJumps: counter('busbar_consumer_offset_jumps_total', 'Gaps: records the log no longer had', ['service']),
     conflicts: counter('busbar_consumer_conflicts_total', 'Commits refused because another worker moved the offsets', [
@@ -54,7 +59,20 @@ export function backboneMetrics(registry: Registry): BackboneMetrics {
     outboxSent: counter('busbar_outbox_sent_total', 'Outbox rows acknowledged by the log'),
     outboxRetries: counter('busbar_outbox_retries_total', 'Rounds of the outbox that failed and are repeated'),
     jobsDue: counter('busbar_jobs_due_total', 'Due jobs handed out'),
+    jobLateness: histogram(
+      'busbar_job_lateness_seconds',
+      'From the time a job was due to its being handed out',
+      [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600],
+    ),
     wakesMissed: counter('busbar_job_wakes_missed_total', 'Wakes that could not be ordered; the sweep finds the job'),
     redisFailures: counter('busbar_redis_failures_total', 'Requests to Redis that failed'),
   }
+}
+
+/**
+ * Makes the counters of a consumer begin at 0: one that appears with its first count shows no increase, and the alarm on it
+ * would miss what happens for the first time.
+ */
+export function beginCounts({ offsetJumps, conflicts, pauses, rekeyed }: BackboneMetrics, service: string): void {
+  for (const counter of [offsetJumps, conflicts, pauses, rekeyed]) counter.inc({ service }, 0)
 }

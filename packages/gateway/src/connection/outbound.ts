@@ -20,7 +20,8 @@ type OutboundState =
   | { kind: 'closed' }
 
 /** What became of one call of ours. `lost`: written to a socket that closed before the answer came. */
-export type OutcomeKind = 'result' | 'error' | 'timeout' | 'expired' | 'unsent' | 'lost'
+export const outcomeKinds = ['result', 'error', 'timeout', 'expired', 'unsent', 'lost'] as const
+export type OutcomeKind = (typeof outcomeKinds)[number]
 
 const maxLate = 20
 const lateForMs = 5 * 60_000

@@ -2,16 +2,18 @@ import { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 
 /** Why a client certificate opens nothing; label of the metric of refused upgrades. */
-export type CertificateFault =
-  | 'certificate-unreadable'
-  | 'certificate-untrusted'
-  | 'certificate-expired'
-  | 'certificate-not-yet-valid'
-  | 'certificate-usage'
-  | 'certificate-revoked'
-  | 'certificate-superseded'
-  | 'certificate-operator'
-  | 'certificate-serial'
+export const certificateFaults = [
+  'certificate-unreadable',
+  'certificate-untrusted',
+  'certificate-expired',
+  'certificate-not-yet-valid',
+  'certificate-usage',
+  'certificate-revoked',
+  'certificate-superseded',
+  'certificate-operator',
+  'certificate-serial',
+] as const
+export type CertificateFault = (typeof certificateFaults)[number]
 
 /** What a caller shows; that it has the key was proved in the handshake, with us or with a proxy of ours. */
 export interface ClientCertificate {

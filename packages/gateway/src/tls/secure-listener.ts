@@ -1,11 +1,18 @@
 import { createServer } from 'node:https'
 import type { Logger } from 'pino'
 import { httpOptions, type Listener, type ListenerConfig, type ListenerPorts, listen } from '../listener.js'
-import { readServerCertificates, type TlsConfig, toContextOptions } from './server-context.js'
+import {
+  readServerCertificates,
+  type ServerCertificate,
+  type TlsConfig,
+  toContextOptions,
+  toServerCertificates,
+} from './server-context.js'
 import type { Trust } from './trust.js'
 
-/** Why a handshake failed; label of a metric. */
-export type HandshakeFault = 'tls-version' | 'tls-suite' | 'tls-distrust' | 'tls-timeout' | 'tls-other'
+/** Why a handshake failed; labels of a metric. */
+export const handshakeFaults = ['tls-version', 'tls-suite', 'tls-distrust', 'tls-timeout', 'tls-other'] as const
+export type HandshakeFault = (typeof handshakeFaults)[number]
 
 export interface SecureListener extends Listener {
   /** Reads the certificates anew. Files that do not fit leave the old ones in use, and the reason in the log. */
@@ -16,6 +23,8 @@ export interface SecureListenerPorts extends ListenerPorts {
   trust: Trust
   logger: Logger
   onHandshakeFault: (fault: HandshakeFault, address: string) => void
+  /** What of the server's certificates is in use now. */
+  onCertificates: (certificates: readonly ServerCertificate[]) => void
 }
 
 /**
@@ -26,10 +35,11 @@ export interface SecureListenerPorts extends ListenerPorts {
 export async function listenSecurely(
   config: ListenerConfig,
   tls: TlsConfig,
-  { trust, logger, onHandshakeFault, ...ports }: SecureListenerPorts,
+  { trust, logger, onHandshakeFault, onCertificates, ...ports }: SecureListenerPorts,
 ): Promise<SecureListener> {
   let certificates = await readServerCertificates(tls.certificates)
   const context = () => toContextOptions(tls, certificates, trust.anchors)
+  const tellCertificates = () => onCertificates(toServerCertificates(tls, certificates))
   const server = createServer({
     ...httpOptions(config),
     ...context(),
@@ -46,12 +56,14 @@ export async function listenSecurely(
       const read = await readServerCertificates(tls.certificates)
       if (JSON.stringify(read) === JSON.stringify(certificates)) return
       certificates = read
+      tellCertificates()
       server.setSecureContext(context())
       logger.info('the server certificates were reloaded')
     } catch (cause) {
       logger.error({ err: cause }, 'the server certificates cannot be reloaded, the old ones stay')
     }
   }
+  tellCertificates()
   const listener = await listen(server, { ...config, port: tls.port }, ports)
   trust.onChange(() => server.setSecureContext(context()))
   const timer = setInterval(() => void reload(), tls.reloadMs)

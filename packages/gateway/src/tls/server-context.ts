@@ -1,4 +1,4 @@
-import { constants } from 'node:crypto'
+import { constants, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 
@@ -32,7 +32,7 @@ const rsaKeyExchangeSuites = ['AES128-GCM-SHA256', 'AES256-GCM-SHA384']
  */
 export async function readServerCertificates(
   pairs: TlsConfig['certificates'],
-): Promise<Required<Pick<SecureContextOptions, 'cert' | 'key'>>> {
+): Promise<{ cert: string[]; key: string[] }> {
   const read = await Promise.all(
     pairs.map(async ({ certificateFile, keyFile }) => {
       const [cert, key] = await Promise.all([readFile(certificateFile, 'utf8'), readFile(keyFile, 'utf8')])
@@ -45,6 +45,22 @@ export async function readServerCertificates(
     }),
   )
   return { cert: read.map(({ cert }) => cert), key: read.map(({ key }) => key) }
+}
+
+/** What an operator wants to know of a certificate before it ends. */
+export interface ServerCertificate {
+  file: string
+  expiresAt: Date
+}
+
+export function toServerCertificates(
+  { certificates }: Pick<TlsConfig, 'certificates'>,
+  { cert }: { cert: readonly string[] },
+): ServerCertificate[] {
+  return certificates.map(({ certificateFile: file }, index) => ({
+    file,
+    expiresAt: new Date(new X509Certificate(cert[index] ?? '').validTo),
+  }))
 }
 
 /**

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import {
   type CertificateFault,
   type ClientCertificate,
+  certificateFaults,
   faultOfUsage,
   fingerprintOf,
   readSubject,
@@ -24,7 +25,8 @@ export interface Proof {
   quirks: readonly string[]
 }
 
-export type ProofFault = 'credentials' | 'profile' | CertificateFault
+export const proofFaults = ['credentials', 'profile', ...certificateFaults] as const
+export type ProofFault = (typeof proofFaults)[number]
 
 /**
  * A station proves itself with the best it shows. One bound to profile 2 or below that shows a certificate which is not

@@ -4,23 +4,25 @@ import { retryAfter } from './admission.js'
 import { isHexPassword, isShortPassword } from './basic.js'
 import { parseStationPath } from './path.js'
 import type { UpgradePorts, UpgradeRequest } from './ports.js'
-import { type Proof, type ProofFault, prove } from './proof.js'
+import { type Proof, type ProofFault, proofFaults, prove } from './proof.js'
 import type { StationRecord } from './station-directory.js'
 import { chooseProtocol } from './subprotocol.js'
 
-/** Label of the metric of refused upgrades. */
-export type RefusalReason =
-  | 'handshake'
-  | 'connection-header'
-  | 'path'
-  | 'throttled'
-  | 'unknown'
-  | ProofFault
-  | 'shed'
-  | 'log-away'
-  | 'store-away'
-  | 'protocol'
-  | 'draining'
+/** Labels of the metric of refused upgrades. */
+export const refusalReasons = [
+  'handshake',
+  'connection-header',
+  'path',
+  'throttled',
+  'unknown',
+  ...proofFaults,
+  'shed',
+  'log-away',
+  'store-away',
+  'protocol',
+  'draining',
+] as const
+export type RefusalReason = (typeof refusalReasons)[number]
 
 export interface Refusal {
   status: 400 | 401 | 403 | 404 | 405 | 426 | 429 | 503

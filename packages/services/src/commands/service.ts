@@ -4,6 +4,7 @@ import { OcppError } from '@busbar/ocpp'
 import { Counter, type Registry } from 'prom-client'
 import { outboxSource } from '../pipeline/outgoing.js'
 import type { CommittedBatch, Decision, DecisionContext, InboundRecord, Ports, Service } from '../pipeline/service.js'
+import type { CommandStatus } from './command.js'
 import { dispatchAll } from './dispatch.js'
 import { loadState } from './load.js'
 import type { CommandsState } from './state.js'
@@ -89,8 +90,22 @@ function countVerdicts({ decided }: CommittedBatch, counter: Counter<'status'>):
   }
 }
 
+/** An alarm notices the first of its kind only if its counter began at 0. */
+const verdictStatuses: readonly CommandStatus[] = [
+  'accepted',
+  'rejected',
+  'error',
+  'timeout',
+  'unknown',
+  'undeliverable',
+  'expired',
+]
+
 function verdictCounter(registry: Registry): Counter<'status'> {
   const name = 'busbar_commands_verdicts_total'
   const help = 'Commands that ended, by verdict'
-  return sharedMetric(registry, name, () => new Counter({ name, help, labelNames: ['status'], registers: [registry] }))
+  const create = () => new Counter({ name, help, labelNames: ['status'], registers: [registry] })
+  const counter = sharedMetric(registry, name, create)
+  for (const status of verdictStatuses) counter.inc({ status }, 0)
+  return counter
 }

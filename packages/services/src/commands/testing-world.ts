@@ -44,7 +44,11 @@ export function commandsWorld(database: Database) {
       const numbered = records.map((record) => ({ ...record, offset: offset++ }))
       const batch: LogBatch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
       const sender = { service: 'commands', logId: 'test-log', topics }
-      const applied = await applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
+      const applied = await applyBatch(batch, service, {
+        ports,
+        sender,
+        metrics: serviceMetrics(ports.metrics, service.name),
+      })
       world.decisions.push(...applied.decided.map(({ decision }) => decision))
       if (applied.dead.length > 0) throw applied.dead[0]?.cause
       if (end === 'done') await service.after?.(applied, ports)

@@ -36,7 +36,7 @@ function batchOf(...records: LogRecord[]): LogBatch {
 
 function apply<State>(batch: LogBatch, service: Service<State>, ports: FakePorts) {
   const sender = { service: service.name, logId: ports.backbone.log.id, topics: ports.backbone.topics }
-  return applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
+  return applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics, service.name) })
 }
 
 const saved = (ports: FakePorts) =>

@@ -8,15 +8,20 @@ export interface ServiceMetrics {
   commitSeconds: Histogram<'service'>
   /** outcome: answered, error (CALLERROR), noted (no answer asked for), dead. */
   decisions: Counter<'service' | 'action' | 'outcome'>
+  /** reason: one of `redoReasons`. */
   redos: Counter<'service' | 'reason'>
   answersLost: Counter<'service'>
   failuresAfterCommit: Counter<'service'>
   quirks: Counter<'kind'>
 }
 
+/** A decision threw; Postgres refused what was to be saved. */
+const redoReasons = ['decision', 'data']
+
 const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
-export function serviceMetrics(registry: Registry): ServiceMetrics {
+/** @param service whose counters begin at 0, for alarms on the first of their kind */
+export function serviceMetrics(registry: Registry, service: string): ServiceMetrics {
   const histogram = (name: string, help: string, buckets: number[]) =>
     sharedMetric(
       registry,
@@ -25,7 +30,7 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
     )
   const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
     sharedMetric(registry, name, () => new Counter({ name, help, labelNames, registers: [registry] }))
-  return {
+  const metrics: ServiceMetrics = {
     batchRecords: histogram(
       'busbar_service_batch_records',
       'Records in one commit',
@@ -45,4 +50,8 @@ export function serviceMetrics(registry: Registry): ServiceMetrics {
       'service',
     ]),
   }
+  for (const reason of redoReasons) metrics.redos.inc({ service, reason }, 0)
+  metrics.answersLost.inc({ service }, 0)
+  metrics.failuresAfterCommit.inc({ service }, 0)
+  return metrics
 }

@@ -20,7 +20,7 @@ export async function runService<State>(service: Service<State>, ports: Ports): 
   const tools: Tools = {
     ports: { ...ports, log },
     sender: { service: service.name, logId: backbone.log.id, topics: backbone.topics },
-    metrics: serviceMetrics(ports.metrics),
+    metrics: serviceMetrics(ports.metrics, service.name),
   }
   const leftovers = new Leftovers(service.name, backbone.outbox)
   return backbone.log.consume({

@@ -35,7 +35,11 @@ export async function applyRecords<State>(
   const sender = { service: service.name, logId: 'test-log', topics: ports.backbone.topics }
   const numbered = records.map((record) => ({ ...record, offset: nextOffset++ }))
   const batch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
-  const applied = await applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
+  const applied = await applyBatch(batch, service, {
+    ports,
+    sender,
+    metrics: serviceMetrics(ports.metrics, service.name),
+  })
   for (const { cause } of applied.dead) throw cause
   return applied
 }

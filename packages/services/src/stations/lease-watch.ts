@@ -1,8 +1,11 @@
-import type { LapsedGateway, OutgoingRecord, Topics } from '@busbar/backbone'
+import { type LapsedGateway, type OutgoingRecord, sharedMetric, type Topics } from '@busbar/backbone'
 import { UnavailableError } from '@busbar/store'
+import { Counter, type Registry } from 'prom-client'
 import type { Ports } from '../pipeline/service.js'
 
 const watchIntervalMs = 2_000
+
+type WatchPorts = Pick<Ports, 'backbone' | 'log' | 'clock' | 'metrics'>
 
 /**
  * Speaks for gateways that can no longer: one whose lease lapsed closed none of its connections, so each of its
@@ -12,7 +15,8 @@ const watchIntervalMs = 2_000
  * Every worker that runs `stations` watches; a lapsed gateway is handed to one of them and again to another when that
  * one does not finish. The epoch keeps a repetition harmless, and a station that has meanwhile come back online.
  */
-export function startLeaseWatch(ports: Pick<Ports, 'backbone' | 'log' | 'clock'>): { stop(): Promise<void> } {
+export function startLeaseWatch(ports: WatchPorts): { stop(): Promise<void> } {
+  lapseCounter(ports.metrics)
   let stopped = false
   let round: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
@@ -28,7 +32,7 @@ export function startLeaseWatch(ports: Pick<Ports, 'backbone' | 'log' | 'clock'>
 }
 
 /** One look at the leases. Never throws: what was not finished is handed out again. */
-export async function watchOnce({ backbone, log, clock }: Pick<Ports, 'backbone' | 'log' | 'clock'>): Promise<void> {
+export async function watchOnce({ backbone, log, clock, metrics }: WatchPorts): Promise<void> {
   try {
     for (const gateway of await backbone.ownership.takeLapsed()) {
       const { gatewayId, stations } = gateway
@@ -36,6 +40,7 @@ export async function watchOnce({ backbone, log, clock }: Pick<Ports, 'backbone'
       const records = toRecords(gateway, backbone.topics, clock?.() ?? new Date())
       await Promise.all(records.map((record) => backbone.log.append(record)))
       await backbone.ownership.releaseGateway(gatewayId)
+      lapseCounter(metrics).inc()
     }
   } catch (cause) {
     if (cause instanceof UnavailableError) log.warn({ err: cause }, 'lapsed gateways wait')
@@ -68,4 +73,10 @@ function toRecords({ gatewayId, stations }: LapsedGateway, topics: Topics, now: 
       },
     ]
   })
+}
+
+function lapseCounter(registry: Registry): Counter {
+  const name = 'busbar_lapsed_gateways_total'
+  const help = 'Gateways that went without leaving, spoken for here'
+  return sharedMetric(registry, name, () => new Counter({ name, help, registers: [registry] }))
 }

@@ -67,7 +67,7 @@ export async function applyRecords(
   ports.backbone.outbox.insert = () => []
   const numbered = records.map((record) => ({ ...record, offset: offset++ }))
   const batch: LogBatch = { records: numbered, advance: { text: 'SELECT 1', values: [] } }
-  return applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics) })
+  return applyBatch(batch, service, { ports, sender, metrics: serviceMetrics(ports.metrics, service.name) })
 }
 
 /** What the commands service tells of a CALL to CP-1. */
