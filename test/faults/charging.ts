@@ -55,7 +55,7 @@ export async function holdAgainstBooks(rig: Rig, prefix: string, charges: readon
      FROM charging_transaction t
      LEFT JOIN (SELECT transaction_id, count(*) FROM transaction_step WHERE station_id LIKE $1 GROUP BY 1) s
        ON s.transaction_id = t.id
-     LEFT JOIN (SELECT transaction_id, count(*) FROM meter_reading WHERE station_id LIKE $1 GROUP BY 1) r
+     LEFT JOIN (SELECT transaction_id, count(DISTINCT (sampled_at, reading)) FROM meter_reading WHERE station_id LIKE $1 GROUP BY 1) r
        ON r.transaction_id = t.id
      WHERE t.station_id LIKE $1`,
     [`${prefix}-%`],

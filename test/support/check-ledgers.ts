@@ -64,7 +64,7 @@ async function checkSessions(system: System, id: string, ledger: Ledger, report:
 
 async function checkMessages(system: System, id: string, ledger: Ledger, report: LedgerReport): Promise<void> {
   const { rows: readings } = await system.database.query<{ at: Date; count: number }>(
-    'SELECT sampled_at AS at, count(*)::int AS count FROM meter_reading WHERE station_id = $1 GROUP BY 1',
+    'SELECT sampled_at AS at, count(DISTINCT reading)::int AS count FROM meter_reading WHERE station_id = $1 GROUP BY 1',
     [id],
   )
   const { rows: steps } = await system.database.query<{ transaction: string; seq_no: number; count: number }>(

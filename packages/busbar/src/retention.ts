@@ -17,6 +17,7 @@ export function startRetention({ database, config: { values }, log }: Platform):
       database,
       new Date(),
       {
+        meterReadingDays: values.METER_READING_DAYS ?? null,
         journalDays: values.JOURNAL_DAYS,
         securityEventDays: values.SECURITY_EVENT_DAYS,
         historyDays: values.HISTORY_DAYS,

@@ -1,7 +1,7 @@
 // TEST_DATABASE_URL=... npx tsx packages/store/scripts/bench-commit.ts
 // One batch commit of a worker, six set-based statements, through Prisma's $transaction and through Database.commit.
 // Both alternate in one run, five times; the medians are printed. CPU is user + system of this process.
-import { createTestDatabase, newId, type Sql } from '../src/index.js'
+import { createTestDatabase, encodeReading, newId, type Sql } from '../src/index.js'
 import { insertInto, upsertInto } from '../src/rows.js'
 
 const rounds = 5
@@ -40,12 +40,10 @@ const steps = insertInto('transaction_step', {
 })
 const readings = insertInto('meter_reading', {
   sampledAt: 'timestamptz',
-  stationId: 'text',
-  evseNumber: 'int4',
-  connectorNumber: 'int4',
-  contentKey: 'text',
   receivedAt: 'timestamptz',
-  samples: 'jsonb',
+  transactionId: 'uuid',
+  stationId: 'text',
+  reading: 'bytea',
 })
 const outbox = insertInto('outbox', { source: 'text', topic: 'text', key: 'text', value: 'bytea', headers: 'jsonb' })
 
@@ -71,15 +69,12 @@ function statements(size: number): Sql[] {
       ocppId: id,
       naturalKey: id,
       stepKey: id,
-      contentKey: id,
       protocol: 'ocpp1.6',
       status: 'active',
       kind: 'start',
       sequence: BigInt(index),
-      evseNumber: 1,
-      connectorNumber: 1,
       sampledAt: now,
-      samples,
+      reading: encodeReading({ evseNumber: 1, connectorNumber: 1, samples }),
       payload: { connectorId: 1, idTag: 'A1B2C3D4', meterStart: 12345, timestamp: now.toISOString() },
       source: 'transactions:1',
       topic: 'busbar.events',

@@ -29,6 +29,9 @@ export { type MigrateOptions, type Migration, MigrationError, migrate } from './
 export { earliestId, newId } from './new-id.js'
 export { deleteOldRows, type RowRetention } from './old-rows.js'
 export { ensurePartitions, type Retention } from './partitions.js'
+export { packReadings, type StoredReading, unpackReadings } from './readings/pack.js'
+export { inOrder, type ReadingPlace, readReadings, type TransactionReading } from './readings/read.js'
+export { decodeReading, encodeReading, type Reading } from './readings/reading.js'
 export {
   type Columns,
   type ColumnTypes,

@@ -4,6 +4,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { diagnoseHistory } from '../scripts/schema-engine.js'
 import { migrations } from './generated/migrations.js'
 import { type Migration, migrate } from './migrate.js'
+import { newId } from './new-id.js'
+import { readReadings } from './readings/read.js'
 import { createTestDatabase, type TestDatabase } from './testing.js'
 
 const log = pino({ level: 'silent' })
@@ -86,4 +88,29 @@ test('waits for a prisma migrate deploy that runs', async () => {
   await start([])
 
   expect(performance.now()).toBeGreaterThan(await done)
+})
+
+test('readings from before they had an encoding are read as they were, and are to be packed', async () => {
+  const later = migrations.findIndex(({ name }) => name.endsWith('_packed_readings'))
+  await rows('DROP SCHEMA public CASCADE')
+  await rows('CREATE SCHEMA public')
+  await start([], migrations.slice(0, later))
+  const id = newId()
+  const samples = [{ value: '1.50', unit: 'kWh' }, { signedMeterValue: { signedMeterData: 'é"\\n' } }]
+  await rows(`
+    INSERT INTO charging_transaction (id, station_id, protocol, natural_key, status, created_at, updated_at)
+    VALUES ('${id}', 'CS-1', 'ocpp1.6', 'k', 'ended', now(), now())`)
+  await rows(`
+    INSERT INTO meter_reading (sampled_at, received_at, transaction_id, station_id, evse_number, connector_number,
+      content_key, samples)
+    SELECT at, at, '${id}', 'CS-1', 2, 1, 'x', '${JSON.stringify(samples)}'
+    FROM unnest(ARRAY['1970-01-01T00:00:00Z', now()]::timestamptz[]) AS given (at)`)
+
+  await start([])
+
+  const readings = await readReadings(store.database, id, { after: null, limit: 10 })
+  expect(readings).toMatchObject(Array(2).fill({ evseNumber: 2, connectorNumber: 1, samples }))
+  expect(await rows('SELECT service, kind, key, station_id FROM job')).toEqual([
+    { service: 'transactions', kind: 'pack-readings', key: id, station_id: 'CS-1' },
+  ])
 })

@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => store.drop())
 
 const now = new Date('2031-12-31T12:00:00Z')
-const retention = { journalDays: 90, securityEventDays: 200, historyDays: 365 }
+const retention = { meterReadingDays: 400, journalDays: 90, securityEventDays: 200, historyDays: 365 }
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000)
 const idOf = (days: number) => newId(daysAgo(days).getTime())
 const stationId = 'CS-1'
@@ -137,6 +137,19 @@ describe('what is over since its retention goes, and nothing that is open or you
     })
     expect(await prisma.deadLetter.findMany({ where: { replayedAt: null } })).toHaveLength(1)
     expect(await deleteOldRows(store.database, now, retention)).toEqual({})
+  })
+
+  test('packed readings, of transactions of any age, unless they are kept for ever', async () => {
+    const pack = (days: number, began = days) => ({
+      ...{ transactionId: idOf(began), number: 0, firstAt: daysAgo(9_999), lastAt: daysAgo(9_999) },
+      ...{ receivedAt: daysAgo(days), readings: Buffer.of(1) },
+    })
+    await store.database.prisma.meterReadingPack.createMany({ data: [pack(401), pack(399), pack(399, 500)] })
+
+    const forEver = { ...retention, meterReadingDays: null }
+    expect(await deleteOldRows(store.database, now, forEver)).toEqual({})
+    expect(await deleteOldRows(store.database, now, retention)).toEqual({ meter_reading_pack: 1 })
+    expect(await count('meter_reading_pack')).toBe(2)
   })
 
   test('and never what is billed, or tells who did what', async () => {

@@ -2,6 +2,8 @@ import type { Database } from './database.js'
 import { earliestId } from './new-id.js'
 
 export interface RowRetention {
+  /** null keeps them for ever. */
+  meterReadingDays: number | null
   journalDays: number
   securityEventDays: number
   historyDays: number
@@ -54,6 +56,8 @@ const oldRows: readonly OldRows[] = [
     // Until its own end it has to be known as one that opens no door any more.
     isOver: `coalesce(not_after, requested_at) < $1 AND status IN ('failed', 'rejected', 'superseded')`,
   },
+  // The id of a transaction is older than what is told of it.
+  { table: 'meter_reading_pack', days: 'meterReadingDays', id: 'transaction_id', isOver: 'received_at < $1' },
 ]
 
 const dayMs = 86_400_000
@@ -76,7 +80,9 @@ export async function deleteOldRows(
 ): Promise<Record<string, number>> {
   const gone: Record<string, number> = {}
   for (const rows of oldRows) {
-    const before = new Date(now.getTime() - retention[rows.days] * dayMs)
+    const days = retention[rows.days]
+    if (days === null) continue
+    const before = new Date(now.getTime() - days * dayMs)
     let last = limit
     while (last === limit && !isStopping()) {
       last = await deleteSome(database, rows, before, limit)

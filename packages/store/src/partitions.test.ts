@@ -12,12 +12,9 @@ afterEach(() => store.drop())
 
 const insertReadings = insertInto('meter_reading', {
   sampledAt: 'timestamptz',
-  stationId: 'text',
-  evseNumber: 'int4',
-  connectorNumber: 'int4',
-  contentKey: 'text',
   receivedAt: 'timestamptz',
-  samples: 'jsonb',
+  stationId: 'text',
+  reading: 'bytea',
 })
 const insertFrames = insertInto('journal_frame', {
   at: 'timestamptz',
@@ -33,10 +30,7 @@ const reading = (sampledAt: string, receivedAt = sampledAt) => ({
   sampledAt: new Date(sampledAt),
   receivedAt: new Date(receivedAt),
   stationId: 'CS-1',
-  evseNumber: 1,
-  connectorNumber: 1,
-  contentKey: sampledAt,
-  samples: [],
+  reading: Buffer.of(1, 1, 1, 0),
 })
 const frame = (at: string) => ({
   at: new Date(at),

@@ -37,7 +37,7 @@ interface Final {
 const finalStates = `
   SELECT t.started_at::text AS began,
     concat_ws(' ', t.status, t.energy_wh, t.energy_source, t.held_reasons, t.ended_at, t.stopped_reason, t.token_status,
-      (SELECT count(*) FROM meter_reading r WHERE r.transaction_id = t.id),
+      (SELECT count(DISTINCT (r.sampled_at, r.reading)) FROM meter_reading r WHERE r.transaction_id = t.id),
       (SELECT count(*) FROM transaction_step s WHERE s.transaction_id = t.id)) AS state
   FROM charging_transaction t WHERE t.station_id = $1 ORDER BY 1`
 

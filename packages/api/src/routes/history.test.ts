@@ -1,4 +1,4 @@
-import { newId } from '@busbar/store'
+import { encodeReading, insertInto, newId } from '@busbar/store'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
 
@@ -7,6 +7,14 @@ beforeAll(async () => {
   api = await startTestApi()
 })
 afterAll(() => api.stop())
+
+const insertReadings = insertInto('meter_reading', {
+  sampledAt: 'timestamptz',
+  receivedAt: 'timestamptz',
+  transactionId: 'uuid',
+  stationId: 'text',
+  reading: 'bytea',
+})
 
 const get = async (url: string) => (await api.request('viewer', { url })).json()
 const at = (minute: number) => new Date(Date.UTC(2026, 0, 1, 10, minute))
@@ -69,15 +77,12 @@ test('a transaction shows the ids a station knows it by; its steps and readings 
     receivedAt: at(11),
     payload: { triggerReason: '<b>' },
   })
-  const reading = (minute: number, contentKey: string) => ({
+  const reading = (minute: number, value: number) => ({
     sampledAt: at(minute),
-    stationId: 'CS-1',
-    evseNumber: 1,
-    connectorNumber: 1,
-    contentKey,
-    transactionId: row.id,
     receivedAt: at(minute),
-    samples: [{ value: 1.5 }],
+    transactionId: row.id,
+    stationId: 'CS-1',
+    reading: encodeReading({ evseNumber: 1, connectorNumber: 1, samples: [{ value }] }),
   })
   const { prisma } = api.database
   await prisma.chargingTransaction.create({ data: row })
@@ -88,7 +93,7 @@ test('a transaction shows the ids a station knows it by; its steps and readings 
   await prisma.chargingTransaction.create({ data: stray })
   await prisma.transactionAlias.create({ data: { stationId: 'CS-1', ocppId: 'stop|abc', transactionId: stray.id } })
   await prisma.transactionStep.createMany({ data: [step('b', 2), step('a', 1)] })
-  await prisma.meterReading.createMany({ data: [reading(12, 'x'), reading(12, 'y'), reading(13, 'a')] })
+  await api.database.commit([insertReadings([reading(12, 1), reading(12, 2), reading(13, 1.5)])])
 
   const detail = await get(`/v1/transactions/${row.id}`)
   const first = await get(`/v1/transactions/${row.id}/readings?limit=2`)

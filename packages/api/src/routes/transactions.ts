@@ -1,4 +1,4 @@
-import type { ChargingTransaction, MeterReading, TransactionStep } from '@busbar/store'
+import { type ChargingTransaction, readReadings, type TransactionReading, type TransactionStep } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
@@ -88,7 +88,8 @@ const maxIds = 1_000
 const isWireId = ({ protocol }: ChargingTransaction, ocppId: string) =>
   protocol !== 'ocpp1.6' || !ocppId.startsWith('stop|')
 
-export function transactionRoutes(app: Api, { database: { prisma } }: RouteContext): void {
+export function transactionRoutes(app: Api, { database }: RouteContext): void {
+  const { prisma } = database
   app.get(
     '/v1/transactions',
     {
@@ -183,21 +184,9 @@ export function transactionRoutes(app: Api, { database: { prisma } }: RouteConte
       },
     },
     async ({ params: { id }, query: { limit, cursor } }) => {
-      const after = parseCursor(cursor, z.tuple([z.iso.datetime(), z.string()]))
-      const sampledAt = after && new Date(after[0])
-      const rows = await prisma.meterReading.findMany({
-        where: {
-          transactionId: id,
-          ...(after && sampledAt
-            ? {
-                sampledAt: { gte: sampledAt },
-                OR: [{ sampledAt: { gt: sampledAt } }, { sampledAt, contentKey: { gt: after[1] } }],
-              }
-            : {}),
-        },
-        orderBy: [{ sampledAt: 'asc' }, { contentKey: 'asc' }],
-        take: limit + 1,
-      })
+      const place = parseCursor(cursor, z.tuple([z.iso.datetime(), z.string()]))
+      const after = place && { sampledAt: new Date(place[0]), contentKey: place[1] }
+      const rows = await readReadings(database, id, { after: after ?? null, limit: limit + 1 })
       return toPage(rows, limit, toReading, (row) => [toTime(row.sampledAt), row.contentKey])
     },
   )
@@ -247,7 +236,7 @@ function toStep(row: TransactionStep): z.infer<typeof Step> {
   }
 }
 
-function toReading(row: MeterReading): z.infer<typeof Reading> {
+function toReading(row: TransactionReading): z.infer<typeof Reading> {
   return {
     sampledAt: toTime(row.sampledAt),
     receivedAt: toTime(row.receivedAt),

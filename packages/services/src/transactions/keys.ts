@@ -82,11 +82,6 @@ export function stepKey201(step: {
   return `${seqNo}|${step.timestamp?.toISOString() ?? ''}|${step.eventType}|${hash(content)}`
 }
 
-/** The same reading again is the same row, whichever message brought it. */
-export function readingKey(ocppTransactionId: string | null, samples: unknown): string {
-  return hash([ocppTransactionId, samples])
-}
-
 function hash(value: unknown): string {
   // One call instead of an object, an update and a digest: this runs for every message and reading.
   return crypto.hash('sha256', stableJson(value), 'base64url').slice(0, 32)

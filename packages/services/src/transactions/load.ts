@@ -5,6 +5,7 @@ import { needs } from './actions.js'
 import { answeredNeeds } from './answered.js'
 import { foldToken, type Token } from './authorization.js'
 import type { Needs } from './needs.js'
+import { loadUnpacked } from './packing.js'
 import { stepColumns, transactionColumns } from './save.js'
 import { type Alias, ChargingState, type Step } from './state.js'
 import type { ChargingTransaction } from './transaction.js'
@@ -84,12 +85,13 @@ export async function loadState(database: Database, records: readonly InboundRec
   )
   const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
     wanted.length === 0 ? [] : database.query<Result>(statement())
-  const [tokens, running, known, aliases, answeredSteps] = await Promise.all([
+  const [tokens, running, known, aliases, answeredSteps, unpacked] = await Promise.all([
     read<Token>(folded, () => selectTokens(folded)),
     read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
     read<StationRow>(stations, () => selectStations(stations)),
     read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
     read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
+    loadUnpacked(database, records),
   ])
   const bootCounts = new Map(known.map(({ id, bootCount }) => [id, bootCount]))
   const switches = new Map(known.flatMap(({ id, switches }) => (switches ? [[id, switches]] : [])))
@@ -99,7 +101,7 @@ export async function loadState(database: Database, records: readonly InboundRec
   ])
   const steps = await loadSteps(database, requests, bootCounts, transactions, aliases)
   return new ChargingState({
-    ...{ tokens, running, bootCounts, switches, transactions, aliases },
+    ...{ tokens, running, bootCounts, switches, transactions, aliases, unpacked },
     steps: [...answeredSteps, ...steps].map(toStep),
   })
 }

@@ -1,27 +1,20 @@
 import type { Decimal, MeterValueReading, SampleReading } from '@busbar/ocpp'
-import { isFarAhead, isPlausibleClock, readingKey } from './keys.js'
+import { isFarAhead, isPlausibleClock } from './keys.js'
 import { type EnergySample, type RegisterReading, registerName } from './registers.js'
 import { stationTime } from './wire.js'
 
 /** One meterValue as it is kept: a row of meter_reading, and what it says of energy. */
 export interface MeterValue {
   sampledAt: Date
-  contentKey: string
   /** The sampledValue array as sent. */
   samples: unknown[]
   energy: EnergySample[]
 }
 
-/** @param ocppTransactionId as the station wrote it; null when the values belong to none */
-export function toMeterValue(
-  reading: MeterValueReading,
-  ocppTransactionId: string | null,
-  receivedAt: Date,
-): MeterValue {
+export function toMeterValue(reading: MeterValueReading, receivedAt: Date): MeterValue {
   const { at } = stationTime(reading, receivedAt)
   return {
     sampledAt: at,
-    contentKey: readingKey(ocppTransactionId, reading.sent),
     samples: reading.sent,
     energy: reading.samples.flatMap((sample) => toEnergySample(sample, at, receivedAt) ?? []),
   }

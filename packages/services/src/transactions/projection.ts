@@ -1,4 +1,4 @@
-import type { Database } from '@busbar/store'
+import { type Database, decodeReading, encodeReading, inOrder, type StoredReading, unpackReadings } from '@busbar/store'
 import { stepColumns, transactionColumns } from './save.js'
 import { stableJson } from './stable-json.js'
 import type { ChargingState } from './state.js'
@@ -57,19 +57,14 @@ export function project(rows: Rows, { arrival }: { arrival: boolean }): Projecti
   }
 }
 
-/** The rows a state would have written, each once, as `ON CONFLICT DO NOTHING` keeps them. */
+/** The rows a state would have written, the readings as they are read. */
 export function rowsOf(state: ChargingState): Rows {
-  const readings = new Map<string, (typeof state.newReadings)[number]>()
-  for (const reading of state.newReadings) {
-    const { sampledAt, stationId, evseNumber, connectorNumber, contentKey } = reading
-    const key = [sampledAt.toISOString(), stationId, evseNumber, connectorNumber, contentKey].join()
-    if (!readings.has(key)) readings.set(key, reading)
-  }
+  const rows = state.newReadings.map((row) => ({ ...row, reading: encodeReading(row) }))
   return {
     transactions: [...state.changedTransactions].map((row) => ({ ...row })),
     steps: [...state.changedSteps].map((row) => ({ ...row })),
     aliases: [...state.newAliases],
-    readings: [...readings.values()],
+    readings: readingsOf(rows),
   }
 }
 
@@ -80,14 +75,40 @@ export async function storedRows(database: Database, stationId: string): Promise
       text: `SELECT ${columns.map((name) => `${toColumn(name)} AS "${name}"`)} FROM ${table} WHERE station_id = $1`,
       values: [stationId],
     })
-  const readingColumns = ['sampledAt', 'stationId', 'evseNumber', 'connectorNumber', 'contentKey', 'transactionId']
-  const [transactions, steps, aliases, readings] = await Promise.all([
+  const [transactions, steps, aliases, readings, packs] = await Promise.all([
     read<Rows['transactions'][number]>('charging_transaction', Object.keys(transactionColumns)),
     read<Rows['steps'][number] & { sequence: bigint }>('transaction_step', Object.keys(stepColumns)),
     read<Rows['aliases'][number]>('transaction_alias', ['stationId', 'ocppId', 'transactionId']),
-    read<Rows['readings'][number]>('meter_reading', [...readingColumns, 'receivedAt', 'samples']),
+    read<ReadingRow>('meter_reading', ['sampledAt', 'receivedAt', 'transactionId', 'stationId', 'reading']),
+    database.query<{ transactionId: string; readings: Uint8Array }>({
+      text: `SELECT p.transaction_id AS "transactionId", p.readings FROM meter_reading_pack p
+             JOIN charging_transaction t ON t.id = p.transaction_id WHERE t.station_id = $1`,
+      values: [stationId],
+    }),
   ])
-  return { transactions, steps: steps.map((row) => ({ ...row, sequence: Number(row.sequence) })), aliases, readings }
+  const packed = packs.flatMap(({ transactionId, readings }) =>
+    unpackReadings(readings).map((row) => ({ ...row, transactionId, stationId })),
+  )
+  return {
+    transactions,
+    steps: steps.map((row) => ({ ...row, sequence: Number(row.sequence) })),
+    aliases,
+    readings: readingsOf([...readings, ...packed]),
+  }
+}
+
+type ReadingRow = StoredReading & { transactionId: string | null; stationId: string }
+
+/** Each once, of each transaction apart. */
+function readingsOf(rows: readonly ReadingRow[]): Rows['readings'] {
+  const owners = [...new Set(rows.map(({ transactionId }) => transactionId))]
+  return owners.flatMap((owner) =>
+    inOrder(rows.filter(({ transactionId }) => transactionId === owner)).map(({ reading, contentKey: _, ...row }) => ({
+      ...row,
+      transactionId: owner,
+      ...decodeReading(reading),
+    })),
+  )
 }
 
 function toColumn(name: string): string {

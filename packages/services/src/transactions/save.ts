@@ -1,4 +1,4 @@
-import { type Columns, insertInto, type Sql, upsertInto } from '@busbar/store'
+import { type Columns, encodeReading, insertInto, type Sql, upsertInto } from '@busbar/store'
 import type { ChargingState } from './state.js'
 
 /** The columns of a transaction, in the names of `ChargingTransaction`. */
@@ -69,21 +69,13 @@ const upsertSteps = upsertInto(
   ['connectionId', 'sequence', 'flags'],
 )
 
-// The same reading again is the same row.
-const insertReadings = insertInto(
-  'meter_reading',
-  {
-    sampledAt: 'timestamptz',
-    stationId: 'text',
-    evseNumber: 'int4',
-    connectorNumber: 'int4',
-    contentKey: 'text',
-    transactionId: 'uuid',
-    receivedAt: 'timestamptz',
-    samples: 'jsonb',
-  },
-  'ON CONFLICT DO NOTHING',
-)
+const insertReadings = insertInto('meter_reading', {
+  sampledAt: 'timestamptz',
+  receivedAt: 'timestamptz',
+  transactionId: 'uuid',
+  stationId: 'text',
+  reading: 'bytea',
+})
 
 /** What a batch changed, one statement per table. */
 export function saveState(state: ChargingState): Sql[] {
@@ -91,7 +83,11 @@ export function saveState(state: ChargingState): Sql[] {
     ...write(upsertTransactions, [...state.changedTransactions]),
     ...write(insertAliases, state.newAliases),
     ...write(upsertSteps, [...state.changedSteps]),
-    ...write(insertReadings, state.newReadings),
+    ...state.packing.save(),
+    ...write(
+      insertReadings,
+      state.newReadings.map((row) => ({ ...row, reading: encodeReading(row) })),
+    ),
   ]
 }
 

@@ -1,9 +1,10 @@
 import { decideCall } from '../pipeline/actions.js'
-import type { Service } from '../pipeline/service.js'
+import type { Decision, DecisionContext, InboundRecord, Service } from '../pipeline/service.js'
 import { actions } from './actions.js'
 import { settleAnswered } from './answered.js'
 import { observeClocks } from './clock-skew.js'
 import { loadState } from './load.js'
+import { isPackJob, packLater } from './packing.js'
 import { saveState } from './save.js'
 import type { ChargingState } from './state.js'
 
@@ -19,10 +20,17 @@ export function createTransactionsService(): Service<ChargingState> {
     topics: (names) => [names.lane('transactions')],
     load: loadState,
     decide: (record, state, context) => {
-      if (record.type === 'call') return decideCall(actions, record, state, context)
-      return record.type === 'answered' ? settleAnswered(record, state) : {}
+      if (isPackJob(record)) return state.packing.run(context)
+      const decision = decideMessage(record, state, context)
+      const put = state.takeOver().map((transaction) => packLater(transaction, context.now))
+      return put.length === 0 ? decision : { ...decision, jobs: { put, remove: [] } }
     },
     save: saveState,
     after: async (batch, { metrics }) => observeClocks(batch, metrics),
   }
+}
+
+function decideMessage(record: InboundRecord, state: ChargingState, context: DecisionContext): Decision {
+  if (record.type === 'call') return decideCall(actions, record, state, context)
+  return record.type === 'answered' ? settleAnswered(record, state) : {}
 }

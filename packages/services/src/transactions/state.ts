@@ -1,3 +1,4 @@
+import type { Reading } from '@busbar/store'
 import {
   type Authorization,
   authorize,
@@ -8,6 +9,7 @@ import {
 } from './authorization.js'
 import { defaultMaxPowerW } from './energy.js'
 import type { MeterValue } from './meter-values.js'
+import { Packing, type Unpacked } from './packing.js'
 import { type ChargingTransaction, newTransaction, refresh, type TransactionFlag } from './transaction.js'
 
 /** One message about a transaction; the row of transaction_step. */
@@ -33,16 +35,12 @@ export interface Step {
   flags: TransactionFlag[]
 }
 
-/** The row of meter_reading. */
-export interface ReadingRow {
+/** The row of meter_reading, before it is encoded. */
+export interface ReadingRow extends Reading {
   sampledAt: Date
-  stationId: string
-  evseNumber: number
-  connectorNumber: number
-  contentKey: string
-  transactionId: string | null
   receivedAt: Date
-  samples: unknown[]
+  transactionId: string | null
+  stationId: string
 }
 
 export interface Alias {
@@ -63,6 +61,8 @@ export interface LoadedState {
   steps: readonly Step[]
   /** Transactions that count against a token's limit, loaded or not. */
   running: readonly { tokenId: string; transactionId: string }[]
+  /** What is due to be packed. */
+  unpacked: readonly Unpacked[]
 }
 
 /** What a batch knows and changes. Holds no rule but the bookkeeping; synchronous and without I/O. */
@@ -84,8 +84,11 @@ export class ChargingState {
   readonly changedSteps = new Set<Step>()
   readonly newAliases: Alias[] = []
   readonly newReadings: ReadingRow[] = []
+  readonly packing: Packing
+  readonly #over = new Map<string, ChargingTransaction>()
 
   constructor(loaded: LoadedState) {
+    this.packing = new Packing(loaded.unpacked)
     this.#bootCounts = loaded.bootCounts
     this.#switches = loaded.switches
     for (const token of loaded.tokens) append(this.#tokens, token.foldedValue, token)
@@ -186,9 +189,9 @@ export class ChargingState {
     meterValues: readonly MeterValue[],
     place: Pick<ReadingRow, 'stationId' | 'evseNumber' | 'connectorNumber' | 'transactionId' | 'receivedAt'>,
   ): void {
-    for (const { sampledAt, contentKey, samples } of meterValues) {
-      this.newReadings.push({ ...place, sampledAt, contentKey, samples })
-    }
+    for (const { sampledAt, samples } of meterValues) this.newReadings.push({ ...place, sampledAt, samples })
+    const transaction = this.#byId.get(place.transactionId ?? '')
+    if (transaction) this.#noteOver(transaction)
   }
 
   /** Derives what follows from what was merged, and has the row written. Call after every change. */
@@ -199,6 +202,18 @@ export class ChargingState {
     if (receivedAt > transaction.updatedAt) transaction.updatedAt = receivedAt
     this.changedTransactions.add(transaction)
     this.#index(transaction)
+    this.#noteOver(transaction)
+  }
+
+  /** The transactions that are over, of those that were told of since this was asked before. */
+  takeOver(): ChargingTransaction[] {
+    const over = [...this.#over.values()]
+    this.#over.clear()
+    return over
+  }
+
+  #noteOver(transaction: ChargingTransaction): void {
+    if (transaction.status === 'ended') this.#over.set(transaction.id, transaction)
   }
 
   #maxPowerW(stationId: string): number {

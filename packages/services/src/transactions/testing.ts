@@ -36,6 +36,7 @@ export function chargingState(loaded: Partial<LoadedState> = {}): ChargingState 
     aliases: [],
     steps: [],
     running: [],
+    unpacked: [],
   }
   return new ChargingState({ ...nothing, ...loaded })
 }

@@ -21,7 +21,7 @@ const read = readOnce(readMeterValues16)
 export const meterValues: MeterValues = (request, state, context) => {
   const { stationId, receivedAt } = context.record
   const { connectorId, transactionId, meterValues: readings } = read(request, receivedAt)
-  const values = readings.map((each) => toMeterValue(each, transactionId, receivedAt))
+  const values = readings.map((each) => toMeterValue(each, receivedAt))
   const evseNumber = toInt4(connectorId) ?? 0
   const transaction = findTransaction(transactionId, evseNumber, state, context)
   state.addReadings(values, {

@@ -62,14 +62,14 @@ test('a card of the same group stops it, and so does any other: nothing can keep
   expect(find(stranger, '1001')).toMatchObject({ status: 'ended', stopTokenValue: 'STRANGER' })
 })
 
-test('transactionData is merged with MeterValues: the same reading counts and is kept once', () => {
+test('transactionData is merged with MeterValues: the same reading counts once', () => {
   const state = chargingState()
   decide(state, start16({ meterStart: 1000 }))
   decide(state, meterValues16({ transactionId: 1001 }, { [minute(30)]: 3000 }))
   decide(state, stop16({ transactionData: meterValue16({ [minute(30)]: 3000, [minute(60)]: 6000 }) }))
   const [first, same, last] = state.newReadings
   expect(same).toMatchObject({
-    contentKey: first?.contentKey,
+    samples: first?.samples,
     sampledAt: first?.sampledAt,
     evseNumber: 1,
     connectorNumber: 1,

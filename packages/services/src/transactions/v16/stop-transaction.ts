@@ -106,7 +106,7 @@ function end(
   const authorization = presented && state.authorize(presented, now)
   const token = presented && authorization && keepToken(presented, authorization)
   const decided = authorization ? toIdTagInfo(authorization) : null
-  const meterValues = stop.meterValues.map((each) => toMeterValue(each, stop.transactionId, receivedAt))
+  const meterValues = stop.meterValues.map((each) => toMeterValue(each, receivedAt))
   // One that we ended for want of a Stop has none yet.
   const isSecond = transaction.endedAt !== null && transaction.registers.stop !== null
   if (isSecond) {

@@ -15,7 +15,7 @@ export const meterValues: Decide<v201.MeterValuesRequest, v201.MeterValuesRespon
 ) => {
   const { evseId, meterValues: readings } = readMeterValues201(request, receivedAt)
   state.addReadings(
-    readings.map((each) => toMeterValue(each, null, receivedAt)),
+    readings.map((each) => toMeterValue(each, receivedAt)),
     { stationId, evseNumber: toInt4(evseId) ?? 0, connectorNumber: 0, transactionId: null, receivedAt },
   )
   return answer({})

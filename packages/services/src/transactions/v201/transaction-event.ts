@@ -45,7 +45,7 @@ export const transactionEvent: TransactionEvent = (request, state, { record, now
   const token = presented && authorization ? keepToken(presented, authorization) : null
   const decided = authorization ? toIdTokenInfo(authorization) : null
   const { at, isPlausible } = stationTime(event.timestamp, receivedAt)
-  const meterValues = event.meterValues.map((each) => toMeterValue(each, event.transactionId, receivedAt))
+  const meterValues = event.meterValues.map((each) => toMeterValue(each, receivedAt))
   if (!isPlausible) addFlag(transaction, 'clock')
   mergeEvent(transaction, {
     stepKey,
