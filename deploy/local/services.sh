@@ -263,6 +263,8 @@ case $verb in
 up)
   mkdir -p "$dir"
   for service in $services; do "${service}_up"; done
+  # Nobody needs a password here, and there is one copy of everything.
+  echo 'export BUSBAR_DEV_SERVICES=true'
   for service in $services; do
     case $service in
     postgres) variables DATABASE_URL "postgres://postgres@127.0.0.1:$postgres_port/postgres" ;;

@@ -272,6 +272,7 @@ export async function startDistributed(
     BUSBAR_HOST: '127.0.0.1',
     BUSBAR_LOG_LEVEL: 'info',
     BUSBAR_DATABASE_POOL: '8',
+    BUSBAR_DEV_SERVICES: 'true',
     ...env,
   }
   const command = async (...args: string[]) => {

@@ -1,5 +1,6 @@
 export { countUnreadEmbeddedRecords } from './embedded/event-log.js'
-export { createTopics, type TopicSettings } from './kafka/topics.js'
+export type { KafkaAccess } from './kafka/client.js'
+export { createTopics, fewestReplicas, findTopicWeaknesses, type TopicSettings } from './kafka/topics.js'
 export {
   type DistributedBackboneOptions,
   type EmbeddedBackboneOptions,
@@ -39,6 +40,8 @@ export {
   stationChannel,
   verdictChannel,
 } from './ports/station-channels.js'
+export type { RedisAddress } from './redis/connection.js'
+export { findRedisWeaknesses } from './redis/weaknesses.js'
 export { jobStatements } from './shared/jobs.js'
 export { quirkCounter, sharedMetric } from './shared/registry.js'
 export { type ServiceName, type Topics, topicNames } from './topics.js'

@@ -5,9 +5,10 @@ import { countUnreadEmbeddedRecords, openEmbeddedEventLog } from './embedded/eve
 import { createLocalJobWakes } from './embedded/job-wakes.js'
 import { createLocalOwnership } from './embedded/ownership.js'
 import { LocalStationChannels } from './embedded/station-channels.js'
+import type { KafkaAccess } from './kafka/client.js'
 import { openKafkaEventLog } from './kafka/event-log.js'
 import type { Backbone } from './ports/backbone.js'
-import { openRequests, openSubscriber, showRedis } from './redis/connection.js'
+import { openRequests, openSubscriber, type RedisAddress, showRedis } from './redis/connection.js'
 import { createBullJobWakes } from './redis/job-wakes.js'
 import { createRedisOwnership } from './redis/ownership.js'
 import { RedisStationChannels } from './redis/station-channels.js'
@@ -26,7 +27,9 @@ export interface EmbeddedBackboneOptions {
 export interface DistributedBackboneOptions extends EmbeddedBackboneOptions {
   /** host:port of each broker. */
   brokers: string[]
-  redisUrl: string
+  /** How they know us; without it, as anybody. */
+  access?: KafkaAccess
+  redis: RedisAddress
 }
 
 /**
@@ -63,7 +66,7 @@ export async function openEmbeddedBackbone(options: EmbeddedBackboneOptions): Pr
  *   and its log holds records nobody has applied; UnavailableError when Kafka or Postgres is away
  */
 export async function openDistributedBackbone(options: DistributedBackboneOptions): Promise<Backbone> {
-  const { database, redisUrl, log } = options
+  const { database, redis, log } = options
   const topics = topicNames(options.topicPrefix)
   const metrics = backboneMetrics(options.metrics)
   metrics.partitions.set(options.partitions)
@@ -73,13 +76,13 @@ export async function openDistributedBackbone(options: DistributedBackboneOption
     throw new Error(`the embedded log holds ${unread} unread records: empty it with "busbar up --drain" before Kafka`)
   }
   const eventLog = await openKafkaEventLog({ ...options, topics, metrics })
-  const requests = openRequests(redisUrl, log)
+  const requests = openRequests(redis, log)
   showRedis(requests, options.metrics)
-  const subscriber = openSubscriber(redisUrl, log)
+  const subscriber = openSubscriber(redis, log)
   const channels = new RedisStationChannels({ requests, subscriber, prefix, log, metrics })
   // Without waiting: ioredis goes on trying.
   await Promise.allSettled([requests.connect(), subscriber.connect()])
-  const jobs = createBullJobWakes({ redisUrl, prefix: `${prefix}jobs`, database, log, metrics })
+  const jobs = createBullJobWakes({ redis, prefix: `${prefix}jobs`, database, log, metrics })
   const outbox = createOutbox({ database, topics, append: eventLog.append, log, metrics })
   return {
     log: eventLog,

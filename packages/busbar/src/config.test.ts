@@ -44,15 +44,18 @@ test('half of the credentials of object storage is refused', () => {
 test('a description hides secrets and passwords in addresses', () => {
   const text = describeConfig(
     parseConfig({
-      BUSBAR_SECRET: 'a'.repeat(40),
+      BUSBAR_SECRET: 'abcdefgh'.repeat(5),
       BUSBAR_FILES_S3_ACCESS_KEY: 'busbar',
       BUSBAR_FILES_S3_SECRET_KEY: 'hunter2',
       BUSBAR_DATABASE_URL: 'postgres://busbar:hunter2@db/busbar',
+      BUSBAR_KAFKA_PASSWORD: 'hunter2',
+      BUSBAR_KAFKA_USERNAME: 'busbar',
+      BUSBAR_KAFKA_SASL: 'plain',
     }),
   )
 
   expect(text).not.toContain('hunter2')
-  expect(text).not.toContain('aaaa')
+  expect(text).not.toContain('abcdefgh')
   expect(text).toContain('BUSBAR_DATABASE_URL=postgres://busbar:***@db/busbar')
 })
 
@@ -65,14 +68,86 @@ test('a certificate without its key is refused by name', () => {
 test('a secret may lie in a file, and one that cannot be read is named', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'busbar-config-'))
   const file = path.join(folder, 'secret')
-  writeFileSync(file, `${'s'.repeat(32)}\n`)
+  writeFileSync(file, `${'abcdefgh'.repeat(4)}\n`)
 
-  expect(parseConfig({ BUSBAR_SECRET_FILE: file }).values.SECRET).toBe('s'.repeat(32))
+  expect(parseConfig({ BUSBAR_SECRET_FILE: file }).values.SECRET).toBe('abcdefgh'.repeat(4))
   expect(() => parseConfig({ BUSBAR_REDIS_URL_FILE: path.join(folder, 'none') })).toThrow(
     /BUSBAR_REDIS_URL_FILE: ENOENT/,
   )
-  expect(() => parseConfig({ BUSBAR_SECRET: 's'.repeat(32), BUSBAR_SECRET_FILE: file })).toThrow(/not beside/)
+  expect(() => parseConfig({ BUSBAR_SECRET: 'abcdefgh'.repeat(4), BUSBAR_SECRET_FILE: file })).toThrow(/not beside/)
   // Only secrets.
   expect(() => parseConfig({ BUSBAR_HOST_FILE: file })).toThrow(/BUSBAR_HOST_FILE: no such setting/)
   rmSync(folder, { recursive: true })
+})
+
+const production = {
+  BUSBAR_DATABASE_URL: 'postgres://busbar:x8Tq2v@db/busbar',
+  BUSBAR_REDIS_URL: 'rediss://busbar:x8Tq2v@redis',
+  BUSBAR_KAFKA_BROKERS: 'kafka:9093',
+  BUSBAR_KAFKA_SASL: 'scram-sha-512',
+  BUSBAR_KAFKA_USERNAME: 'busbar',
+  BUSBAR_KAFKA_PASSWORD: 'x8Tq2v',
+  BUSBAR_SECRET: '4f1e9a2b7c8d3650'.repeat(3),
+}
+
+test('services that know who we are, with secrets of our own, are taken', () => {
+  expect(parseConfig(production).values.REPLICATION).toBe(3)
+})
+
+test.each([
+  ['DATABASE_URL', 'postgres://busbar@db/busbar'],
+  ['DATABASE_URL', 'postgres://postgres:postgres@db/busbar'],
+  ['DATABASE_URL', 'postgres://busbar:Busbar@db/busbar'],
+  ['REDIS_URL', 'redis://redis'],
+  ['REDIS_URL', 'redis://:changeme@redis'],
+  ['KAFKA_PASSWORD', 'kafka'],
+  ['SECRET', 'change-me-change-me-change-me-change-me'],
+  ['SECRET', 'a'.repeat(40)],
+  ['REPLICATION', '1'],
+])('%s of a habit or an example refuses the start, and development takes it: %s', (name, value) => {
+  const env = { ...production, [`BUSBAR_${name}`]: value }
+  const setting = name === 'KAFKA_PASSWORD' ? 'KAFKA_SASL' : name
+
+  expect(() => parseConfig(env)).toThrow(new RegExp(`^  BUSBAR_${setting}: .*\n  BUSBAR_DEV_SERVICES: `, 'm'))
+  expect(parseConfig({ ...env, BUSBAR_DEV_SERVICES: 'true' }).setUp.kind).toBe('distributed')
+})
+
+test('a refusal tells no secret', () => {
+  const env = { ...production, BUSBAR_REDIS_URL: 'redis://:changeme@redis' }
+
+  expect(() => parseConfig(env)).toThrow(/^(?!.*changeme)/s)
+})
+
+test('Kafka that asks nobody who they are is refused, but for one that asks for a certificate', () => {
+  const {
+    BUSBAR_KAFKA_SASL: _sasl,
+    BUSBAR_KAFKA_USERNAME: _name,
+    BUSBAR_KAFKA_PASSWORD: _password,
+    ...open
+  } = production
+  const withCertificate = {
+    ...open,
+    BUSBAR_KAFKA_TLS: 'true',
+    BUSBAR_KAFKA_TLS_CERTIFICATE: 'client.pem',
+    BUSBAR_KAFKA_TLS_KEY: 'client.key',
+  }
+
+  expect(() => parseConfig(open)).toThrow(/BUSBAR_KAFKA_SASL/)
+  expect(parseConfig(withCertificate).setUp.kind).toBe('distributed')
+})
+
+test('a Postgres on a socket of this machine needs no password', () => {
+  expect(parseConfig({ BUSBAR_DATABASE_URL: 'postgres:///busbar?host=/run/postgresql' }).setUp.kind).toBe(
+    'embedded-on-postgres',
+  )
+})
+
+test.each([
+  [{ BUSBAR_KAFKA_SASL: 'plain', BUSBAR_KAFKA_USERNAME: 'busbar' }, /BUSBAR_KAFKA_PASSWORD/],
+  [{ BUSBAR_KAFKA_PASSWORD: 'x' }, /BUSBAR_KAFKA_SASL/],
+  [{ BUSBAR_KAFKA_TLS_CA: 'ca.pem', BUSBAR_KAFKA_TLS: 'false' }, /BUSBAR_KAFKA_TLS:/],
+  [{ BUSBAR_KAFKA_TLS_CERTIFICATE: 'client.pem', BUSBAR_KAFKA_TLS: 'true' }, /BUSBAR_KAFKA_TLS_KEY/],
+  [{ BUSBAR_REDIS_TLS_CA: 'ca.pem', BUSBAR_REDIS_URL: 'redis://r' }, /BUSBAR_REDIS_URL: rediss/],
+])('half of what a connection needs is refused by name: %o', (env, name) => {
+  expect(() => parseConfig(env)).toThrow(name)
 })

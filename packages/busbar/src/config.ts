@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { fewestReplicas } from '@busbar/backbone'
 import { z } from 'zod'
+import { findUnprotected } from './protection.js'
 
 /** Every setting of every role, read once. Times are in the unit their name ends with. */
 export type Config = ReturnType<typeof toConfig>
@@ -41,13 +43,27 @@ const variables = z.strictObject({
   DATABASE_POOL: z.coerce.number().int().min(2).max(200).default(12),
   DATABASE_STATEMENT_TIMEOUT_MS: z.coerce.number().int().min(100).default(5_000),
   KAFKA_BROKERS: list.optional(),
+  /** How we say who we are; without it, by the certificate or not at all. */
+  KAFKA_SASL: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  KAFKA_USERNAME: z.string().min(1).optional(),
+  KAFKA_PASSWORD: z.string().min(1).optional(),
+  KAFKA_TLS: flag.default(false),
+  /** PEM file of who signed the brokers' certificates; without it, those that Node knows. */
+  KAFKA_TLS_CA: z.string().min(1).optional(),
+  /** PEM files of our own certificate, where brokers want one, and its key. */
+  KAFKA_TLS_CERTIFICATE: z.string().min(1).optional(),
+  KAFKA_TLS_KEY: z.string().min(1).optional(),
+  /** rediss:// over TLS; user and password in it. */
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  /** PEM file of who signed its certificate; without it, those that Node knows. */
+  REDIS_TLS_CA: z.string().min(1).optional(),
   TOPIC_PREFIX: z
     .string()
     .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'letters, digits, dot, dash and underscore')
     .default('busbar'),
   PARTITIONS: z.coerce.number().int().min(1).max(1_000).default(24),
-  REPLICATION: z.coerce.number().int().min(1).max(9).default(1),
+  /** Of the topics that `migrate` makes; 3, or 1 with DEV_SERVICES. */
+  REPLICATION: z.coerce.number().int().min(1).max(9).optional(),
   /** Holds the embedded Postgres, files and, where it is not given, the master secret. */
   DATA_DIR: z.string().min(1).default('.busbar'),
   EMBEDDED_POSTGRES_PORT: port.default(0),
@@ -110,12 +126,27 @@ const variables = z.strictObject({
   SECURITY_EVENT_DAYS: days.min(1).default(365),
   /** Of commands and what came of them: transfers, reservations, charging profiles, root and old station certificates. */
   HISTORY_DAYS: days.min(30).default(365),
-  /** Admits unknown stations and stations without credentials. */
+  /** Admits unknown stations and stations without credentials; says DEV_SERVICES too. */
   DEV: flag.default(false),
+  /** Takes services that anybody may use, or that may lose what they acknowledged. */
+  DEV_SERVICES: flag.default(false),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
-const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL', 'FILES_S3_SECRET_KEY']
+const secretNames = ['SECRET', 'DATABASE_URL', 'REDIS_URL', 'KAFKA_PASSWORD', 'FILES_S3_SECRET_KEY']
+/** The second needs the first. */
+const companions = [
+  ['FILES_S3_ACCESS_KEY', 'FILES_S3_SECRET_KEY'],
+  ['FILES_S3_SECRET_KEY', 'FILES_S3_ACCESS_KEY'],
+  ['KAFKA_USERNAME', 'KAFKA_SASL'],
+  ['KAFKA_PASSWORD', 'KAFKA_SASL'],
+  ['KAFKA_SASL', 'KAFKA_USERNAME'],
+  ['KAFKA_SASL', 'KAFKA_PASSWORD'],
+  ['KAFKA_TLS_CA', 'KAFKA_TLS'],
+  ['KAFKA_TLS_KEY', 'KAFKA_TLS_CERTIFICATE'],
+  ['KAFKA_TLS_CERTIFICATE', 'KAFKA_TLS_KEY'],
+  ['KAFKA_TLS_CERTIFICATE', 'KAFKA_TLS'],
+] as const
 
 /**
  * The only reader of the environment in Busbar.
@@ -130,15 +161,17 @@ export function parseConfig(env: NodeJS.ProcessEnv): Config {
     ),
   )
   const parsed = variables.safeParse(given)
+  const config = parsed.success ? toConfig(parsed.data) : null
   const problems = [
     ...unreadable,
     ...(parsed.error?.issues.flatMap(toProblems) ?? []),
     ...missingCompanions(given),
     ...unpairedKeys(given),
-    ...halfCredentials(given),
+    ...missingHalves(given),
+    ...(config && !config.values.DEV_SERVICES ? findUnprotected(config.values) : []),
   ]
-  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
-  return toConfig(parsed.data)
+  if (!config || problems.length > 0) throw new ConfigError(problems)
+  return config
 }
 
 /**
@@ -181,12 +214,19 @@ function unpairedKeys({ GATEWAY_TLS_CERTIFICATES, GATEWAY_TLS_KEYS }: Record<str
   return ['BUSBAR_GATEWAY_TLS_KEYS: as many as BUSBAR_GATEWAY_TLS_CERTIFICATES']
 }
 
-function halfCredentials({ FILES_S3_ACCESS_KEY, FILES_S3_SECRET_KEY }: Record<string, string | undefined>): string[] {
-  if (Boolean(FILES_S3_ACCESS_KEY) === Boolean(FILES_S3_SECRET_KEY)) return []
-  return ['BUSBAR_FILES_S3_SECRET_KEY: goes with BUSBAR_FILES_S3_ACCESS_KEY']
+function missingHalves(given: Record<string, string | undefined>): string[] {
+  const has = (name: string) => given[name] !== undefined && !['', 'false', '0'].includes(given[name])
+  const halves = companions.filter(([name, other]) => has(name) && !has(other))
+  const isOpen = has('REDIS_TLS_CA') && !given.REDIS_URL?.startsWith('rediss:')
+  return [
+    ...halves.map(([name, other]) => `BUSBAR_${other}: goes with BUSBAR_${name}`),
+    ...(isOpen ? ['BUSBAR_REDIS_URL: rediss:// goes with BUSBAR_REDIS_TLS_CA'] : []),
+  ]
 }
 
-function toConfig(values: z.infer<typeof variables>) {
+function toConfig(given: z.infer<typeof variables>) {
+  const DEV_SERVICES = given.DEV || given.DEV_SERVICES
+  const values = { ...given, DEV_SERVICES, REPLICATION: given.REPLICATION ?? (DEV_SERVICES ? 1 : fewestReplicas) }
   return { values, setUp: toSetUp(values) }
 }
 

@@ -50,6 +50,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'busbar-idle-'))
   const config = parseConfig({
     BUSBAR_DATABASE_URL: store.url,
+    BUSBAR_DEV_SERVICES: 'true',
     BUSBAR_DATA_DIR: folder,
     BUSBAR_HOST: '127.0.0.1',
     BUSBAR_GATEWAY_PORT: '0',

@@ -19,6 +19,7 @@ import {
   startHealthRole,
   startWorkerRole,
 } from './roles.js'
+import { readAddresses, refuseUnsafeServices } from './services.js'
 import { runSimulation } from './simulation.js'
 import { printWelcome } from './up.js'
 
@@ -73,14 +74,16 @@ program
       throw new ConfigError(['BUSBAR_DATABASE_URL: needed; an embedded start migrates itself'])
     const { applied } = await migrate(setUp.databaseUrl, log)
     console.log(applied.length > 0 ? `applied: ${applied.join(', ')}` : 'the database is up to date')
-    if (setUp.kind !== 'distributed') return
+    if (setUp.kind !== 'distributed') return refuseUnsafeServices(config, log)
+    const { kafka } = await readAddresses(config, setUp)
     await createTopics({
-      brokers: setUp.brokers,
+      ...kafka,
       prefix: values.TOPIC_PREFIX,
       partitions: values.PARTITIONS,
       replication: values.REPLICATION,
     })
     console.log(`topics ${values.TOPIC_PREFIX}.*: ${values.PARTITIONS} partitions each`)
+    await refuseUnsafeServices(config, log)
   })
 
 program

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type Config, ConfigError } from './config.js'
 import { showDatabase } from './metrics.js'
+import { readAddresses, refuseUnsafeServices, toRefusal } from './services.js'
 
 /** What every role stands on, opened once per process. */
 export interface Platform {
@@ -35,6 +36,10 @@ export async function openPlatform(config: Config, log: Logger, metrics: Registr
   showDatabase(metrics, database)
   try {
     const backbone = await openBackbone(config, { database, log, metrics })
+    await refuseUnsafeServices(config, log).catch(async (cause: unknown) => {
+      await backbone.close()
+      throw cause
+    })
     return {
       config,
       database,
@@ -51,7 +56,7 @@ export async function openPlatform(config: Config, log: Logger, metrics: Registr
   } catch (cause) {
     await database.close()
     await postgres.stop()
-    throw cause
+    throw toRefusal(cause)
   }
 }
 
@@ -73,11 +78,12 @@ async function openPostgres({ setUp, values }: Config, log: Logger): Promise<{ u
   }
 }
 
-function openBackbone({ setUp, values }: Config, deps: { database: Database; log: Logger; metrics: Registry }) {
+async function openBackbone(config: Config, deps: { database: Database; log: Logger; metrics: Registry }) {
+  const { setUp, values } = config
   const shared = { ...deps, topicPrefix: values.TOPIC_PREFIX, partitions: values.PARTITIONS }
-  return setUp.kind === 'distributed'
-    ? openDistributedBackbone({ ...shared, brokers: setUp.brokers, redisUrl: setUp.redisUrl })
-    : openEmbeddedBackbone(shared)
+  if (setUp.kind !== 'distributed') return openEmbeddedBackbone(shared)
+  const { kafka, redis } = await readAddresses(config, setUp)
+  return openDistributedBackbone({ ...shared, ...kafka, redis })
 }
 
 /**

@@ -33,9 +33,13 @@ export function startFileRetention({ database, config: { values }, log }: Platfo
   return startDaily(log, async (isStopping) => {
     const gone = await deleteOldFiles({ database, files, log }, values.FILES_KEEP_DAYS, isStopping)
     if (gone > 0) log.info({ files: gone }, 'files of stations past their retention are gone')
+    const unfinished = await files.deleteUnfinished(new Date(Date.now() - unfinishedForMs))
+    if (unfinished > 0) log.info({ files: unfinished }, 'what a killed process had taken in half-way is gone')
   })
 }
 
+/** Longer than a request may bring a file. */
+const unfinishedForMs = 2 * 60 * 60 * 1_000
 const dayMs = 24 * 60 * 60 * 1_000
 
 /** At once, and every day. What fails is told, and done the next day. */

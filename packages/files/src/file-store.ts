@@ -17,6 +17,12 @@ export interface FileStore {
   read(key: string, range?: { first: number; last: number }): Promise<Readable>
   /** Nothing where there is none. */
   delete(key: string): Promise<void>
+  /**
+   * Deletes what a process that was killed left of files it was taking in.
+   * @param before what was begun since may still grow
+   * @returns how many
+   */
+  deleteUnfinished(before: Date): Promise<number>
   close(): void
 }
 

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm, rmdir } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { checkKey, FileNotFoundError, type FileStore } from './file-store.js'
 import { Measured } from './measured.js'
+
+/** Of a file that is being taken in; no key has a dot. */
+const ending = '.tmp'
 
 /** Files in a folder that this process alone, or a shared file system, holds. */
 export function openLocalFileStore({ folder }: { folder: string }): FileStore {
@@ -26,7 +29,7 @@ export function openLocalFileStore({ folder }: { folder: string }): FileStore {
     async put(key, content, { maxBytes }) {
       const file = pathOf(key)
       // In the same folder, so that the rename stays within one file system.
-      const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`
+      const temporary = `${file}.${randomBytes(6).toString('hex')}${ending}`
       const measured = new Measured(content, maxBytes)
       try {
         await pipeline(measured, (await create(temporary)).createWriteStream({ flush: true }))
@@ -51,6 +54,18 @@ export function openLocalFileStore({ folder }: { folder: string }): FileStore {
       await remove(pathOf(key))
     },
 
+    async deleteUnfinished(before) {
+      const names = await readdir(folder, { recursive: true }).catch(whenMissing([]))
+      let gone = 0
+      for (const file of names.filter((name) => name.endsWith(ending)).map((name) => path.join(folder, name))) {
+        const written = await stat(file).catch(whenMissing(null))
+        if (written === null || written.mtime >= before) continue
+        await remove(file)
+        gone += 1
+      }
+      return gone
+    },
+
     close() {},
   }
 }
@@ -69,3 +84,9 @@ async function create(file: string): Promise<FileHandle> {
 
 const codeOf = (cause: unknown) => (cause as NodeJS.ErrnoException).code
 const isMissing = (cause: unknown) => codeOf(cause) === 'ENOENT'
+const whenMissing =
+  <T>(instead: T) =>
+  (cause: unknown): T => {
+    if (isMissing(cause)) return instead
+    throw cause
+  }

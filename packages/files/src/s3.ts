@@ -52,6 +52,11 @@ export async function openS3FileStore({ bucket, region, endpoint, credentials }:
       await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: checkKey(key) }))
     },
 
+    // Others may use the bucket too: its own rule ends what was broken off (AbortIncompleteMultipartUpload).
+    async deleteUnfinished() {
+      return 0
+    },
+
     close() {
       client.destroy()
     },

@@ -45,3 +45,4 @@ export {
 } from './rows.js'
 export { createTestDatabase, type TestDatabase } from './testing.js'
 export { Vault } from './vault.js'
+export { findPostgresWeaknesses } from './weaknesses.js'

@@ -85,7 +85,7 @@ const distributed = (brokers: string[], redis: string): Side => ({
       openDistributedBackbone({
         database,
         brokers,
-        redisUrl: redis,
+        redis: { url: redis },
         topicPrefix: prefix,
         partitions,
         log,

@@ -169,7 +169,7 @@ describeDistributed('Redis away', (side) => {
     const backbone = await openDistributedBackbone({
       database: harness.database,
       brokers: services?.brokers ?? [],
-      redisUrl: redisUrl.href,
+      redis: { url: redisUrl.href },
       topicPrefix: harness.backbone.topics.events.replace(/\.events$/, ''),
       partitions: 1,
       log,

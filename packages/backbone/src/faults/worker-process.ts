@@ -15,7 +15,7 @@ const database = openDatabase({ url, poolSize: 3, statementTimeoutMs: 5000 })
 const backbone = await openDistributedBackbone({
   database,
   brokers: brokers.split(','),
-  redisUrl,
+  redis: { url: redisUrl },
   topicPrefix,
   partitions: Number(partitions),
   log: pino({ level: 'silent' }),

@@ -1,19 +1,30 @@
 import net from 'node:net'
-import { type ISocketFactory, Kafka, type KafkaConfig, logLevel } from 'kafkajs'
+import tls from 'node:tls'
+import { type ISocketFactory, Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
+
+/** How brokers know us, and we them. */
+export interface KafkaAccess {
+  /** PEM texts; null: in clear. Without `ca`, the authorities that Node knows. */
+  tls: { ca?: string; cert?: string; key?: string } | null
+  sasl: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string } | null
+}
 
 export interface KafkaAddress {
   brokers: string[]
+  /** Without it, in clear and as anybody. */
+  access?: KafkaAccess
   log: Logger
   /** How sockets are made; tests cut the network here. */
   socketFactory?: ISocketFactory
 }
 
 /** kafkajs leaves Nagle's algorithm on, which delays small requests. */
-const noDelaySockets: ISocketFactory = ({ host, port, onConnect }) => {
-  const socket = net.connect({ host, port, noDelay: true }, onConnect)
-  socket.setKeepAlive(true, 60_000)
-  return socket
+const noDelaySockets: ISocketFactory = ({ host, port, ssl, onConnect }) => {
+  const socket = ssl
+    ? tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
+    : net.connect({ host, port }, onConnect)
+  return socket.setNoDelay(true).setKeepAlive(true, 60_000)
 }
 
 /**
@@ -21,13 +32,15 @@ const noDelaySockets: ISocketFactory = ({ host, port, onConnect }) => {
  * @param options retry: always given, for kafkajs has other defaults where NODE_ENV is "test"
  */
 export function createKafka(
-  { brokers, log, socketFactory }: KafkaAddress,
+  { brokers, access, log, socketFactory }: KafkaAddress,
   options: Required<Pick<KafkaConfig, 'retry' | 'requestTimeout'>>,
 ): Kafka {
   return new Kafka({
     ...options,
     clientId: 'busbar',
     brokers,
+    ...(access?.tls && { ssl: access.tls }),
+    ...(access?.sasl && { sasl: access.sasl as SASLOptions }),
     connectionTimeout: 3000,
     socketFactory: socketFactory ?? noDelaySockets,
     logLevel: logLevel.WARN,

@@ -17,7 +17,7 @@ describeDistributed('the event log on Kafka', (side) => {
     openDistributedBackbone({
       database: harness.database,
       brokers,
-      redisUrl: services?.redisUrl ?? '',
+      redis: { url: services?.redisUrl ?? '' },
       topicPrefix,
       partitions,
       log: silent,

@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnavailableError } from '@busbar/store'
-import type { Admin, ITopicConfig } from 'kafkajs'
+import type { Admin, ConfigResourceTypes, ITopicConfig } from 'kafkajs'
 import { pino } from 'pino'
 import type { Topics } from '../topics.js'
 import { topicNames } from '../topics.js'
-import { createKafka } from './client.js'
+import { createKafka, type KafkaAddress } from './client.js'
 
-export interface TopicSettings {
-  brokers: string[]
+export interface TopicSettings extends Pick<KafkaAddress, 'brokers' | 'access'> {
   prefix: string
   partitions: number
   replication: number
@@ -23,15 +22,9 @@ const maxMessageBytes = 5.5 * 1024 * 1024
  * @throws Error when a topic has another number of partitions: keys would move to other partitions
  * @throws UnavailableError when Kafka cannot be reached
  */
-export async function createTopics({ brokers, prefix, partitions, replication }: TopicSettings): Promise<void> {
+export async function createTopics({ prefix, partitions, replication, ...address }: TopicSettings): Promise<void> {
   const topics = topicNames(prefix)
-  const kafka = createKafka(
-    { brokers, log: pino({ level: 'silent' }) },
-    { retry: { retries: 3 }, requestTimeout: 15_000 },
-  )
-  const admin = kafka.admin()
-  try {
-    await admin.connect()
+  await asAdmin(address, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const missing = topics.all.filter((topic) => !existing.has(topic))
     if (missing.length > 0) {
@@ -42,11 +35,66 @@ export async function createTopics({ brokers, prefix, partitions, replication }:
       await waitForTopics(admin, missing)
     }
     await checkTopics(admin, topics, partitions)
+  })
+}
+
+/** @throws UnavailableError when Kafka cannot be reached, or does not let us in */
+async function asAdmin<T>(
+  address: Pick<KafkaAddress, 'brokers' | 'access'>,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const options = { retry: { retries: 3 }, requestTimeout: 15_000 }
+  const admin = createKafka({ ...address, log: pino({ level: 'silent' }) }, options).admin()
+  try {
+    await admin.connect()
+    return await work(admin)
   } catch (cause) {
     throw toUnavailable(cause)
   } finally {
     await admin.disconnect()
   }
+}
+
+/** So many copies that one may be lost while another is away. */
+export const fewestReplicas = 3
+const fewestInSync = 2
+/** kafkajs exports its names for it where ES modules do not find them. */
+const topicResource: ConfigResourceTypes.TOPIC = 2
+
+/**
+ * Settings of our topics under which an acknowledged record may be lost with one broker.
+ * @throws UnavailableError when Kafka cannot be reached, or does not tell us
+ */
+export function findTopicWeaknesses(
+  address: Pick<KafkaAddress, 'brokers' | 'access'>,
+  prefix: string,
+): Promise<string[]> {
+  const names = topicNames(prefix).all
+  return asAdmin(address, async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: names })
+    const thin = topics.filter(({ partitions }) => partitions.some(({ replicas }) => replicas.length < fewestReplicas))
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: names.map((name) => ({
+        type: topicResource,
+        name,
+        configNames: ['min.insync.replicas', 'unclean.leader.election.enable'],
+      })),
+    })
+    const settings = resources.map(({ resourceName, configEntries }) => ({
+      name: resourceName,
+      values: new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+    }))
+    const hasty = settings.filter(({ values }) => Number(values.get('min.insync.replicas')) < fewestInSync)
+    const unclean = settings.filter(({ values }) => values.get('unclean.leader.election.enable') === 'true')
+    const said = (found: readonly { name: string }[], fault: string) =>
+      found.length === 0 ? [] : [`${fault} (${found.map(({ name }) => name).join(', ')})`]
+    return [
+      ...said(thin, `topics have fewer than ${fewestReplicas} replicas`),
+      ...said(hasty, `min.insync.replicas is below ${fewestInSync}`),
+      ...said(unclean, 'unclean.leader.election.enable is true'),
+    ]
+  })
 }
 
 function toTopicConfig(topic: string, partitions: number, replication: number): ITopicConfig {
@@ -57,7 +105,7 @@ function toTopicConfig(topic: string, partitions: number, replication: number): 
     configEntries: [
       { name: 'max.message.bytes', value: String(maxMessageBytes) },
       // With three replicas one may be away without a record being lost or refused.
-      { name: 'min.insync.replicas', value: replication >= 3 ? '2' : '1' },
+      { name: 'min.insync.replicas', value: String(replication >= fewestReplicas ? fewestInSync : 1) },
     ],
   }
 }

@@ -5,6 +5,13 @@ import { Gauge, type Registry } from 'prom-client'
 import type { BackboneMetrics } from '../shared/metrics.js'
 import { sharedMetric } from '../shared/registry.js'
 
+export interface RedisAddress {
+  /** redis:// or, over TLS, rediss://; user, password and database in it. */
+  url: string
+  /** PEM text of who signed its certificate; without it, the authorities that Node knows. */
+  ca?: string
+}
+
 /** Longest wait for an answer of Redis. */
 export const redisTimeoutMs = 1000
 
@@ -14,8 +21,9 @@ const reconnectDelayMs = (attempt: number) => Math.min(50 * 2 ** Math.min(attemp
  * For requests: refused at once while Redis is away, and never sent a second time, for a command that is published
  * twice would be executed twice.
  */
-export function openRequests(url: string, log: Logger, { pipelining = true } = {}): Redis {
-  const redis = new Redis(url, {
+export function openRequests(address: RedisAddress, log: Logger, { pipelining = true } = {}): Redis {
+  const redis = new Redis(address.url, {
+    ...tlsOf(address),
     enableOfflineQueue: false,
     enableAutoPipelining: pipelining,
     autoResendUnfulfilledCommands: false,
@@ -30,8 +38,9 @@ export function openRequests(url: string, log: Logger, { pipelining = true } = {
 }
 
 /** For subscriptions: what is subscribed is kept by who subscribed. */
-export function openSubscriber(url: string, log: Logger): Redis {
-  const redis = new Redis(url, {
+export function openSubscriber(address: RedisAddress, log: Logger): Redis {
+  const redis = new Redis(address.url, {
+    ...tlsOf(address),
     enableOfflineQueue: false,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
@@ -43,6 +52,8 @@ export function openSubscriber(url: string, log: Logger): Redis {
   redis.on('error', (cause) => log.warn({ err: cause }, 'Redis'))
   return redis
 }
+
+export const tlsOf = ({ ca }: RedisAddress) => (ca === undefined ? {} : { tls: { ca } })
 
 /** @throws UnavailableError for whatever keeps Redis from answering */
 export async function request<T>(metrics: BackboneMetrics, run: () => Promise<T>): Promise<T> {

@@ -6,10 +6,10 @@ import type { Logger } from 'pino'
 import type { Job, JobWakes } from '../ports/job-wakes.js'
 import { jobKey, startSweep } from '../shared/jobs.js'
 import type { BackboneMetrics } from '../shared/metrics.js'
-import { openRequests, redisTimeoutMs } from './connection.js'
+import { openRequests, type RedisAddress, redisTimeoutMs, tlsOf } from './connection.js'
 
 export interface BullJobWakesOptions {
-  redisUrl: string
+  redis: RedisAddress
   prefix: string
   database: Database
   log: Logger
@@ -23,8 +23,8 @@ const queueName = 'job-wakes'
  * lost costs a second, and one that comes twice finds nothing.
  */
 export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { close(): Promise<void> } {
-  const { redisUrl, prefix, log, metrics } = options
-  const redis = openRequests(redisUrl, log, { pipelining: false })
+  const { redis: address, prefix, log, metrics } = options
+  const redis = openRequests(address, log, { pipelining: false })
   redis.connect().catch(() => {})
   const queue = new Queue(queueName, {
     prefix,
@@ -55,7 +55,7 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
       const sweep = startSweep(onDue, options)
       const worker = new Worker(queueName, async () => sweep.poke(), {
         prefix,
-        connection: { url: redisUrl, maxRetriesPerRequest: null },
+        connection: { url: address.url, ...tlsOf(address), maxRetriesPerRequest: null },
       })
       worker.on('error', (cause) => log.warn({ err: cause }, 'job worker'))
       // Redis may be away; then the worker connects when it returns.

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Readable } from 'node:stream'
@@ -157,5 +157,31 @@ test('a local folder goes with the last of its files, and none that comes meanwh
   await put('outermost', abc())
   await store.delete('outermost')
   expect(await readdir(folder)).toEqual(['uploads'])
+  await rm(folder, { recursive: true })
+})
+
+test('what a killed process left half-way in a local folder goes once it cannot grow any more, and nothing else', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'busbar-files-'))
+  const store = openLocalFileStore({ folder: path.join(folder, 'files') })
+  const before = new Date(Date.now() - 60_000)
+  expect(await store.deleteUnfinished(before)).toBe(0)
+  for (const key of ['uploads/killed', 'uploads/growing', 'uploads/whole', 'firmware']) {
+    await store.put(key, Readable.from([Buffer.from('abc')]), { maxBytes: 3 })
+  }
+  const files = path.join(folder, 'files')
+  for (const name of ['uploads/killed', 'uploads/killed.0123456789ab.tmp', 'firmware.0123456789ab.tmp']) {
+    await writeFile(path.join(files, name), 'half')
+    await utimes(path.join(files, name), before, new Date(before.getTime() - 1))
+  }
+  await writeFile(path.join(files, 'uploads/growing.0123456789ab.tmp'), 'half')
+
+  expect(await store.deleteUnfinished(before)).toBe(2)
+  expect((await readdir(path.join(files, 'uploads'))).sort()).toEqual([
+    'growing',
+    'growing.0123456789ab.tmp',
+    'killed',
+    'whole',
+  ])
+  expect((await readdir(files)).sort()).toEqual(['firmware', 'uploads'])
   await rm(folder, { recursive: true })
 })
