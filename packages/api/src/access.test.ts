@@ -1,14 +1,15 @@
-import type { InjectOptions } from 'fastify'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { AddressInfo } from 'node:net'
+import { newId } from '@busbar/store'
+import { afterAll, describe, expect, test } from 'vitest'
 import { access, type Role, roles } from './access.js'
-import { startTestApi, type TestApi } from './testing.js'
+import { startTestApi } from './testing.js'
 
-const endpoints = Object.entries(access).map(([endpoint, allowed]) => {
-  const [method = '', url = ''] = endpoint.split(' ')
-  return { endpoint, allowed, method: method as NonNullable<InjectOptions['method']>, url }
-})
-const matrix = endpoints.flatMap((each) => roles.map((role) => ({ ...each, role })))
-
+interface Parameter {
+  name: string
+  in: string
+  required?: boolean
+  schema: { format?: string; pattern?: string }
+}
 interface OpenApi {
   openapi: string
   components: { schemas: object }
@@ -20,51 +21,97 @@ interface Operation {
   tags?: string[]
   security?: unknown
   'x-roles'?: Role[]
+  parameters?: Parameter[]
+  requestBody?: object
   responses: Record<string, { content?: Record<string, unknown> }>
 }
 
-let api: TestApi
-let document: OpenApi
-
-beforeAll(async () => {
-  api = await startTestApi({ config: { failuresPerMinutePerAddress: 1_000 } })
-  document = (await api.app.inject('/docs/json')).json()
-})
+// The matrix is made from the document, so an endpoint that is new is in it without being named here.
+const api = await startTestApi({ config: { failuresPerMinutePerAddress: 100_000, requestsPerMinutePerKey: 100_000 } })
+const document: OpenApi = (await api.app.inject('/docs/json')).json()
+await api.app.listen({ port: 0, host: '127.0.0.1' })
+const { port } = api.app.server.address() as AddressInfo
 afterAll(() => api.stop())
 
-/** Bodies and most ids are wrong: what counts is whether the door opens, not what stands behind it. */
-const knock = (method: InjectOptions['method'], url: string, key?: string) =>
-  api.app.inject({
-    method: method ?? 'GET',
-    url: url.replace(':id', 'no-such-thing'),
+const endpoints = Object.entries(document.paths)
+  .filter(([path]) => path.startsWith('/v1/'))
+  .flatMap(([path, operations]) =>
+    Object.entries(operations).map(([name, operation]) => {
+      const method = name.toUpperCase()
+      return { endpoint: `${method} ${path.replace(/\{(\w+)\}/g, ':$1')}`, method, path, operation }
+    }),
+  )
+const callers = [...roles, 'no key', 'a wrong key'] as const
+const matrix = endpoints.flatMap((each) => callers.map((caller) => ({ ...each, caller })))
+
+const anything = 'nothing'
+
+/** Ids are of nothing and bodies make no sense: what counts is which door opens, and that nothing is behind it. */
+async function knock({ method, path, operation }: (typeof endpoints)[number], caller: (typeof callers)[number]) {
+  const addressed = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const { schema } = operation.parameters?.find((each) => each.name === name) ?? {}
+    return schema?.format === 'uuid' ? newId() : anything
+  })
+  const key = caller === 'no key' ? null : caller === 'a wrong key' ? 'busbar_wrong' : api.keys[caller]
+  const response = await fetch(`http://127.0.0.1:${port}${addressed}`, {
+    method,
     headers: {
       ...(key && { authorization: `Bearer ${key}` }),
-      'last-event-id': 'x',
-      'content-type': 'application/json',
+      ...(operation.requestBody && { 'content-type': 'application/json' }),
     },
-    ...(method === 'GET' || method === 'DELETE' ? {} : { payload: '[]' }),
+    ...(operation.requestBody && { body: '[]' }),
   })
+  // A stream has no end.
+  await response.body?.cancel()
+  return response
+}
 
-test.each(endpoints)('$endpoint answers 401 without a key', async ({ method, url }) => {
-  const response = await knock(method, url)
+/**
+ * Past the door: a list is shown (200), a record is not there (404), what was sent makes no sense (400, 415), or a
+ * required part of the address is missing (400).
+ */
+function statusesInside({ method, path, operation }: (typeof endpoints)[number]): number[] {
+  if (operation.requestBody) return [400, 415]
+  const isWrong = ({ in: place, required, schema: { format, pattern } }: Parameter) =>
+    place === 'path' ? format !== 'uuid' && !RegExp(pattern ?? '').test(anything) : required
+  if (operation.parameters?.some(isWrong)) return [400]
+  if (!path.includes('{')) return method === 'GET' ? [200] : [202, 204, 400, 415]
+  return method === 'GET' ? [200, 404] : [404]
+}
 
-  expect(response.statusCode).toBe(401)
-  expect(response.headers['www-authenticate']).toContain('Bearer')
-  expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+test.each(matrix)('$endpoint, $caller', async (each) => {
+  const { endpoint, caller } = each
+  const { status, headers } = await knock(each, caller)
+
+  if (caller === 'no key' || caller === 'a wrong key') {
+    expect(status).toBe(401)
+    expect(headers.get('www-authenticate')).toContain('Bearer')
+  } else if (access[endpoint]?.includes(caller)) expect(statusesInside(each)).toContain(status)
+  else expect(status).toBe(403)
+  if (status >= 400) expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
 })
 
-// A stream that opens does not end, so inject would wait for it.
-test.each(matrix.filter(({ url }) => url !== '/v1/events'))('$endpoint with role $role', async (each) => {
-  const { statusCode } = await knock(each.method, each.url, api.keys[each.role])
+test('who was turned away for want of a role stands in the audit log, once per endpoint', async () => {
+  const turnedAway = matrix.flatMap(({ endpoint, caller }) =>
+    caller === 'no key' || caller === 'a wrong key' || access[endpoint]?.includes(caller)
+      ? []
+      : [`${caller} ${endpoint}`],
+  )
+  for (const each of endpoints) await knock(each, 'viewer')
 
-  if (each.allowed.includes(each.role)) expect([200, 400, 404]).toContain(statusCode)
-  else expect(statusCode).toBe(403)
+  const entries = await api.database.prisma.auditEntry.findMany({ where: { action: 'access.deny' } })
+  const told = entries.map(({ actor, targetId }) => `${actor.split('/')[0]} ${targetId}`)
+  expect(told.toSorted()).toEqual(turnedAway.toSorted())
+})
+
+test('the matrix has every endpoint of the access table, for every role', () => {
+  expect(matrix).toHaveLength(Object.keys(access).length * 6)
 })
 
 test('a viewer changes nothing', () => {
-  const changing = endpoints.filter(({ method }) => method !== 'GET')
+  const changing = Object.entries(access).filter(([endpoint]) => !endpoint.startsWith('GET '))
 
-  expect(changing.filter(({ allowed }) => allowed.includes('viewer') || allowed.includes('auditor'))).toEqual([])
+  expect(changing.filter(([, allowed]) => allowed.includes('viewer') || allowed.includes('auditor'))).toEqual([])
 })
 
 describe('the OpenAPI document', () => {
@@ -84,15 +131,16 @@ describe('the OpenAPI document', () => {
     expect(text).not.toContain(String(Number.MAX_SAFE_INTEGER))
   })
 
-  test.each(endpoints)('describes $endpoint: summary, roles, key, answer and problems', ({ method, url, allowed }) => {
-    const operation = document.paths[url.replace(/:(\w+)/g, '{$1}')]?.[String(method).toLowerCase()]
+  test.each(endpoints)('describes $endpoint: summary, roles, key, answer and problems', (each) => {
+    const { endpoint, method, path, operation } = each
+    const allowed = access[endpoint] ?? []
 
-    expect(operation?.summary).toMatch(/^[A-Z].{3,80}$/)
-    expect(operation?.tags).toHaveLength(1)
-    expect(operation?.['x-roles']).toEqual(allowed)
-    expect(operation?.description).toContain(`Roles: ${allowed.join(', ')}.`)
-    expect(operation?.security).toEqual([{ apiKey: [] }])
-    const responses = operation?.responses ?? {}
+    expect(operation.summary).toMatch(/^[A-Z].{3,80}$/)
+    expect(operation.tags).toHaveLength(1)
+    expect(operation['x-roles']).toEqual(allowed)
+    expect(operation.description).toContain(`Roles: ${allowed.join(', ')}.`)
+    expect(operation.security).toEqual([{ apiKey: [] }])
+    const responses = operation.responses
     expect(Object.keys(responses).some((status) => status.startsWith('2'))).toBe(true)
     for (const status of [
       '400',
@@ -101,7 +149,7 @@ describe('the OpenAPI document', () => {
       '429',
       '500',
       '503',
-      ...(url.includes(':id') && method !== 'GET' ? ['404'] : []),
+      ...(path.includes('{id}') && method !== 'GET' ? ['404'] : []),
     ]) {
       expect(responses[status]?.content, status).toEqual({
         'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },

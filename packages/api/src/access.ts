@@ -5,11 +5,14 @@ export function isApiRole(text: string): text is Role {
   return roles.some((role) => role === text)
 }
 
-/** The API key behind a request. */
+/** Who is behind a request: an API key, or a person or program with a token of the identity provider. */
 export interface Caller {
+  /** Of the API key, or `oidc:` and the subject. */
   id: string
   name: string
-  role: Role
+  roles: readonly Role[]
+  /** Of an access token. */
+  expiresAt?: Date
 }
 
 const readers: readonly Role[] = roles
@@ -126,6 +129,8 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/api-keys': admins,
   'DELETE /v1/api-keys/:id': admins,
   'GET /v1/audit': auditors,
+  'GET /v1/audit/head': auditors,
+  'GET /v1/audit/verify': auditors,
 }
 
 /** Reachable without a key: liveness, metrics, the documentation, and files whose address is the key. */

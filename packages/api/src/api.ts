@@ -7,7 +7,7 @@ import type {
 } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Caller } from './access.js'
-import type { KeyRing } from './authenticate.js'
+import type { Authorities } from './authenticate.js'
 import type { EventStream } from './events/stream.js'
 import type { FileAddresses } from './files/addresses.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
@@ -24,7 +24,7 @@ export type Api = FastifyInstance<
 /** What routes share beyond their ports. */
 export interface RouteContext extends ApiPorts {
   config: ApiConfig
-  keys: KeyRing
+  authorities: Authorities
   events: EventStream
   addresses: FileAddresses
   /** Sends what a commit left in the outbox. */

@@ -2,16 +2,17 @@ import { STATUS_CODES } from 'node:http'
 import { hostname } from 'node:os'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
-import fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify'
+import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
-import { access, type Caller, isPublic } from './access.js'
 import type { Api, RouteContext } from './api.js'
-import { findBearer, KeyRing, unauthorized } from './authenticate.js'
+import { authenticateAll } from './authenticate.js'
 import { EventStream } from './events/stream.js'
 import { FileAddresses } from './files/addresses.js'
 import { downloadRoutes } from './files/downloads.js'
 import { uploadRoutes } from './files/uploads.js'
 import { healthRoutes, portOf } from './health.js'
+import { KeyRing } from './key-ring.js'
+import { OidcTokens } from './oidc.js'
 import { describeRoute, registerOpenApi } from './openapi.js'
 import { operations } from './operations/index.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
@@ -49,7 +50,10 @@ import { trustAnchorRoutes } from './routes/trust-anchors.js'
  */
 export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api> {
   const app = createApp(config, ports)
-  const keys = new KeyRing(ports.database, config.keyCacheMs)
+  const authorities = {
+    keys: new KeyRing(ports.database, config.keyCacheMs),
+    tokens: config.oidc && new OidcTokens(config.oidc),
+  }
   const closing = new AbortController()
   const events = await EventStream.follow(ports, config)
   const sender = ports.backbone.outbox.startApiSender()
@@ -78,7 +82,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   })
   measureRequests(app, ports.metrics)
   limitArrival(app, config)
-  authenticateAll(app, config, keys)
+  authenticateAll(app, config, ports, authorities)
   await registerOpenApi(app)
 
   healthRoutes(app, { metrics: ports.metrics, ready: ports.ready ?? (() => checkDatabase(ports)) })
@@ -86,7 +90,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   const context = {
     ...ports,
     config,
-    keys,
+    authorities,
     events,
     addresses,
     pokeOutbox: () => sender.poke(),
@@ -170,41 +174,6 @@ function limitArrival(app: Api, { requestTimeoutMs }: ApiConfig): void {
 /** As other machines reach it, when it listens on all addresses. */
 function ownUrl(app: Api, host: string): string {
   return `http://${['0.0.0.0', '::'].includes(host) ? hostname() : host}:${portOf(app)}`
-}
-
-/** Deny by default: what is not public needs a key whose role the access table names. */
-function authenticateAll(app: Api, config: ApiConfig, keys: KeyRing): void {
-  const failures = app.createRateLimit({
-    max: config.failuresPerMinutePerAddress,
-    keyGenerator: (request: FastifyRequest) => request.ip,
-    allowList: () => false,
-  })
-  app.decorateRequest('caller', null)
-  app.addHook('onRequest', async (request) => {
-    // No text of ours has one, and Postgres takes none.
-    if (request.url.includes('%00')) throw new ProblemError(400, 'The address holds a NUL character.')
-    const { url, method } = request.routeOptions
-    if (request.is404 || url === undefined || isPublic(url)) return
-    request.caller = await authenticate(request)
-    if (!access[`${method} ${url}`]?.includes(request.caller.role)) {
-      throw new ProblemError(403, `The role ${request.caller.role} may not do this.`)
-    }
-  })
-
-  async function authenticate(request: FastifyRequest): Promise<Caller> {
-    const key = findBearer(request)
-    if (key === null) throw unauthorized('Send an API key: Authorization: Bearer <key>.')
-    const known = await failures(request, { increment: false })
-    if (!known.isAllowed && known.remaining === 0) {
-      throw new ProblemError(429, 'Too many refused keys from this address.', {
-        headers: { 'retry-after': String(known.ttlInSeconds) },
-      })
-    }
-    const caller = await keys.find(key)
-    if (caller) return caller
-    await failures(request)
-    throw unauthorized('The API key is unknown, revoked or expired.')
-  }
 }
 
 async function checkDatabase({ database }: ApiPorts): Promise<Record<string, boolean>> {

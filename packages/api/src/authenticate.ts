@@ -1,60 +1,69 @@
-import type { Database } from '@busbar/store'
 import type { FastifyRequest } from 'fastify'
-import type { Caller } from './access.js'
-import { hashKey } from './api-keys.js'
+import { access, type Caller, isPublic } from './access.js'
+import { AccessAudit } from './access-audit.js'
+import type { Api } from './api.js'
+import type { KeyRing } from './key-ring.js'
+import type { OidcTokens } from './oidc.js'
+import type { ApiConfig, ApiPorts } from './ports.js'
 import { ProblemError } from './problems.js'
 
-const maxCached = 10_000
+/** Where proofs of identity are looked up. */
+export interface Authorities {
+  keys: KeyRing
+  /** null where no issuer is configured. */
+  tokens: OidcTokens | null
+}
 
-/**
- * Looks up keys, and remembers each answer for a few seconds, "no such key" included: a revoked key works that much
- * longer on other processes.
- */
-export class KeyRing {
-  readonly #database: Pick<Database, 'query'>
-  readonly #cacheMs: number
-  readonly #cached = new Map<string, { caller: Promise<Caller | null>; until: number }>()
+/** @returns who is behind a bearer token, null when it opens nothing. @throws UnavailableError */
+export function findCaller({ keys, tokens }: Authorities, bearer: string): Promise<Caller | null> {
+  return tokens && isJwt(bearer) ? tokens.find(bearer) : keys.find(bearer)
+}
 
-  constructor(database: Pick<Database, 'query'>, cacheMs: number) {
-    this.#database = database
-    this.#cacheMs = cacheMs
-  }
+const isJwt = (text: string) => /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)
 
-  /** @throws UnavailableError */
-  async find(key: string): Promise<Caller | null> {
-    const hash = hashKey(key)
-    const name = hash.toString('base64')
-    const known = this.#cached.get(name)
-    if (known && known.until > Date.now()) return known.caller
-    const caller = this.#read(hash)
-    this.#remember(name, caller)
-    return caller
-  }
+/** Deny by default: what is not public needs a caller with a role that the access table names. */
+export function authenticateAll(
+  app: Api,
+  config: Pick<ApiConfig, 'failuresPerMinutePerAddress'>,
+  { database }: Pick<ApiPorts, 'database'>,
+  authorities: Authorities,
+): void {
+  const audit = new AccessAudit(database)
+  const failures = app.createRateLimit({
+    max: config.failuresPerMinutePerAddress,
+    keyGenerator: (request: FastifyRequest) => request.ip,
+    allowList: () => false,
+  })
+  app.decorateRequest('caller', null)
+  app.addHook('onRequest', async (request) => {
+    // No text of ours has one, and Postgres takes none.
+    if (request.url.includes('%00')) throw new ProblemError(400, 'The address holds a NUL character.')
+    const { url, method } = request.routeOptions
+    if (request.is404 || url === undefined || isPublic(url)) return
+    const endpoint = `${method} ${url}`
+    const caller = await authenticate(request)
+    request.caller = caller
+    if (access[endpoint]?.some((role) => caller.roles.includes(role))) return
+    await audit.denied(caller, endpoint)
+    throw new ProblemError(403, `The role ${caller.roles.join(', ') || '(none)'} may not do this.`)
+  })
 
-  forgetAll(): void {
-    this.#cached.clear()
-  }
-
-  async #read(hash: Buffer): Promise<Caller | null> {
-    const [caller] = await this.#database.query<Caller>({
-      name: 'api_key_by_hash',
-      text: `SELECT id, name, role FROM api_key
-             WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
-      values: [hash],
-    })
-    return caller ?? null
-  }
-
-  #remember(name: string, caller: Promise<Caller | null>): void {
-    this.#cached.delete(name)
-    const [oldest] = this.#cached.keys()
-    if (oldest !== undefined && this.#cached.size >= maxCached) this.#cached.delete(oldest)
-    const entry = { caller, until: Date.now() + this.#cacheMs }
-    this.#cached.set(name, entry)
-    // A failed look-up is no answer: the next request asks again.
-    caller.catch(() => {
-      if (this.#cached.get(name) === entry) this.#cached.delete(name)
-    })
+  async function authenticate(request: FastifyRequest): Promise<Caller> {
+    const bearer = findBearer(request)
+    if (bearer === null) throw unauthorized('Send an API key or an access token: Authorization: Bearer <key>.')
+    const known = await failures(request, { increment: false })
+    if (!known.isAllowed && known.remaining === 0) {
+      throw new ProblemError(429, 'Too many refused keys from this address.', {
+        headers: { 'retry-after': String(known.ttlInSeconds) },
+      })
+    }
+    const caller = await findCaller(authorities, bearer)
+    if (caller) {
+      await audit.cameIn(caller, bearer, request.ip)
+      return caller
+    }
+    await failures(request)
+    throw unauthorized('The API key or access token is unknown, revoked or expired.')
   }
 }
 
@@ -69,6 +78,6 @@ export function unauthorized(detail: string): ProblemError {
 
 /** The caller of an authenticated endpoint. */
 export function callerOf(request: FastifyRequest): Caller {
-  if (!request.caller) throw unauthorized('Send an API key: Authorization: Bearer <key>.')
+  if (!request.caller) throw unauthorized('Send an API key or an access token: Authorization: Bearer <key>.')
   return request.caller
 }

@@ -9,8 +9,8 @@ import { Problem, problemType } from './problems.js'
 
 const problemDescriptions: Readonly<Record<number, string>> = {
   400: 'The request is not as described',
-  401: 'No API key, or one that is unknown, revoked or expired',
-  403: 'The role of the key may not do this',
+  401: 'No API key or access token, or one that is unknown, revoked or expired',
+  403: 'The role of the caller may not do this',
   404: 'There is no such record',
   409: 'The request contradicts what is recorded',
   413: 'The body is too large',
@@ -85,7 +85,13 @@ export async function registerOpenApi(app: Api): Promise<void> {
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       components: {
-        securitySchemes: { apiKey: { type: 'http', scheme: 'bearer', description: 'An API key' } },
+        securitySchemes: {
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'An API key, or an access token of the configured OpenID Connect issuer',
+          },
+        },
       },
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig }),

@@ -4,6 +4,7 @@ import type { Payload, Protocol } from '@busbar/ocpp'
 import type { Database, Sql, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { OidcConfig } from './oidc.js'
 
 /** Everything the API leans on, made once by the composition root. */
 export interface ApiPorts {
@@ -15,7 +16,15 @@ export interface ApiPorts {
   }
   vault: Pick<
     Vault,
-    'hashPassword' | 'hashForeignPassword' | 'generatePassword' | 'isSealed' | 'open' | 'seal' | 'sign' | 'isSigned'
+    | 'hashPassword'
+    | 'hashForeignPassword'
+    | 'generatePassword'
+    | 'isSealed'
+    | 'open'
+    | 'seal'
+    | 'sign'
+    | 'isSigned'
+    | 'link'
   >
   files: FileStore
   commands: CommandIntake
@@ -100,6 +109,8 @@ export interface ApiConfig {
   maxEventStreams: number
   /** Addresses or networks whose X-Forwarded-For is believed. */
   trustedProxies: string[]
+  /** Whose access tokens count beside API keys; null: nobody's. */
+  oidc: OidcConfig | null
   /** O of station certificates; null where none is set. */
   operatorName: string | null
   /** Whether stations can come in over TLS. */
@@ -123,6 +134,7 @@ export const apiDefaults = {
   eventHeartbeatMs: 15_000,
   maxEventStreams: 1_000,
   trustedProxies: [],
+  oidc: null,
   operatorName: null,
   hasSecureListener: false,
 } satisfies ApiConfig

@@ -151,3 +151,20 @@ test.each([
 ])('half of what a connection needs is refused by name: %o', (env, name) => {
   expect(() => parseConfig(env)).toThrow(name)
 })
+
+test('an issuer of access tokens: its roles are read, and half of it, or one in the clear, is refused by name', () => {
+  const whole = {
+    BUSBAR_OIDC_ISSUER: 'https://id.example/realms/fleet',
+    BUSBAR_OIDC_AUDIENCE: 'busbar',
+    BUSBAR_OIDC_ROLES: 'fleet-admins=admin, desk=operator',
+  }
+
+  const config = parseConfig(whole)
+
+  expect(config.values.OIDC_ROLES).toEqual({ 'fleet-admins': 'admin', desk: 'operator' })
+  expect(describeConfig(config)).toContain('BUSBAR_OIDC_ROLES=fleet-admins=admin,desk=operator')
+  expect(() => parseConfig({ ...whole, BUSBAR_OIDC_AUDIENCE: undefined })).toThrow(/BUSBAR_OIDC_AUDIENCE/)
+  expect(() => parseConfig({ ...whole, BUSBAR_OIDC_ISSUER: 'http://id.example' })).toThrow(/BUSBAR_OIDC_ISSUER: https/)
+  expect(() => parseConfig({ ...whole, BUSBAR_OIDC_ROLES: 'desk=root' })).toThrow(/BUSBAR_OIDC_ROLES.*desk=root/)
+  expect(() => parseConfig({ ...whole, BUSBAR_OIDC_ALGORITHMS: 'HS256' })).toThrow(/BUSBAR_OIDC_ALGORITHMS/)
+})

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isApiRole, oidcAlgorithms, type Role } from '@busbar/api'
 import { fewestReplicas } from '@busbar/backbone'
 import { z } from 'zod'
 import { findUnprotected } from './protection.js'
@@ -36,6 +37,22 @@ const list = z.string().transform((text) =>
 /** Far below what a date can hold. */
 const days = z.coerce.number().int().max(36_500)
 const protocol = z.enum(['ocpp1.6', 'ocpp2.0.1'])
+/** Over plain HTTP anybody on the way could hand us keys of his own. */
+const issuer = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (url) => /^https:|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|\/|$)/.test(url),
+    'https, unless it is on this machine',
+  )
+const roleNames = list.transform((pairs, context) => {
+  const roles: Record<string, Role> = {}
+  for (const pair of pairs) {
+    const [name = '', role = ''] = pair.split('=').map((part) => part.trim())
+    if (name && isApiRole(role)) roles[name] = role
+    else context.addIssue(`${pair}: a value of the claim, =, and viewer, operator, admin or auditor`)
+  }
+  return roles
+})
 
 /** One row a variable: its name after `BUSBAR_`, its shape and default. */
 const variables = z.strictObject({
@@ -98,6 +115,16 @@ const variables = z.strictObject({
   TRUSTED_PROXIES: list.default([]),
   GATEWAY_DRAIN_SECONDS: z.coerce.number().int().min(0).default(60),
   API_PORT: port.default(8_080),
+  /** Its access tokens count beside API keys; without it, keys alone. As tokens spell it in `iss`. */
+  OIDC_ISSUER: issuer.optional(),
+  /** What a token has to be for (`aud`). */
+  OIDC_AUDIENCE: z.string().min(1).optional(),
+  /** Claim with the caller's roles: its name, or a path with dots. */
+  OIDC_ROLE_CLAIM: z.string().min(1).default('roles'),
+  /** What the values of that claim mean here, `fleet-admins=admin,fleet-desk=operator`; without it they are our roles. */
+  OIDC_ROLES: roleNames.optional(),
+  OIDC_ALGORITHMS: list.pipe(z.array(z.enum(oidcAlgorithms)).min(1)).default(['RS256', 'PS256', 'ES256', 'EdDSA']),
+  OIDC_CLOCK_TOLERANCE_SECONDS: z.coerce.number().int().min(0).max(300).default(30),
   /** Where stations reach the API, to fetch firmware and to send logs; without it, its host and port. */
   FILES_URL: z
     .url({ protocol: /^https?$/ })
@@ -146,6 +173,8 @@ const companions = [
   ['KAFKA_TLS_KEY', 'KAFKA_TLS_CERTIFICATE'],
   ['KAFKA_TLS_CERTIFICATE', 'KAFKA_TLS_KEY'],
   ['KAFKA_TLS_CERTIFICATE', 'KAFKA_TLS'],
+  ['OIDC_ISSUER', 'OIDC_AUDIENCE'],
+  ['OIDC_AUDIENCE', 'OIDC_ISSUER'],
 ] as const
 
 /**
@@ -241,10 +270,18 @@ function toSetUp({ DATABASE_URL, KAFKA_BROKERS, REDIS_URL }: z.infer<typeof vari
 export function describeConfig({ values, setUp }: Config): string {
   const lines = Object.keys(variables.shape).map((name) => {
     const value = values[name as keyof typeof values]
-    const text = Array.isArray(value) ? value.join(',') : String(value ?? '')
+    const text = toText(value)
     return `BUSBAR_${name}=${secretNames.includes(name) ? hide(text) : text}`
   })
   return [`# set-up: ${setUp.kind}`, ...lines].join('\n')
+}
+
+function toText(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',')
+  if (typeof value !== 'object' || value === null) return String(value ?? '')
+  return Object.entries(value)
+    .map((pair) => pair.join('='))
+    .join(',')
 }
 
 function hide(text: string): string {

@@ -1,8 +1,10 @@
+import { type Link, parseAnchor } from '@busbar/api'
 import { createTopics } from '@busbar/backbone'
 import { migrate } from '@busbar/store'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
+import { verifyAuditLog } from './audit.js'
 import { ConfigError, describeConfig, parseConfig } from './config.js'
 import { startDemo } from './demo.js'
 import { drainEmbeddedLog } from './drain.js'
@@ -109,6 +111,20 @@ keys.command('list').action(() => listKeys(parseConfig(process.env)))
 keys.command('revoke <id>').action((id: string) => revokeKey(parseConfig(process.env), id))
 
 program
+  .command('audit')
+  .description('the audit log')
+  .command('verify')
+  .description('whether entries were removed or changed; exit code 1 if so')
+  .option(
+    '--anchor <text>',
+    'a head noted earlier, position:hash: shows what was removed from the end',
+    parseAnchorOption,
+  )
+  .action(async ({ anchor }: { anchor?: Link }) => {
+    if (!(await verifyAuditLog(parseConfig(process.env), anchor ?? null))) process.exitCode = 1
+  })
+
+program
   .command('config')
   .description('the effective configuration, secrets hidden')
   .action(() => console.log(describeConfig(parseConfig(process.env))))
@@ -189,6 +205,12 @@ function parseServices(text: string): RunnableService[] {
   const unknown = names.filter((name) => !(serviceNames as readonly string[]).includes(name))
   if (unknown.length > 0) throw new InvalidArgumentError(`no such service: ${unknown.join(', ')}`)
   return names as RunnableService[]
+}
+
+function parseAnchorOption(text: string): Link {
+  const anchor = parseAnchor(text)
+  if (!anchor) throw new InvalidArgumentError('a position, a colon and a hash of 64 hex digits')
+  return anchor
 }
 
 function parseCount(text: string): number {

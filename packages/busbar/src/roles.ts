@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { startApi, startHealthServer } from '@busbar/api'
+import { type ApiConfig, startApi, startAuditSealing, startHealthServer } from '@busbar/api'
 import { type FileStore, openLocalFileStore, openS3FileStore } from '@busbar/files'
 import { type GatewayConfig, startGateway } from '@busbar/gateway'
 import {
@@ -135,6 +135,7 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       maxUploadBytes: values.FILES_MAX_UPLOAD_MB * 1_048_576,
       maxFirmwareBytes: values.FILES_MAX_FIRMWARE_MB * 1_048_576,
       fileAddressHours: values.FILES_ADDRESS_HOURS,
+      oidc: toOidcConfig(values),
       operatorName: values.OPERATOR_NAME ?? null,
       hasSecureListener: values.GATEWAY_TLS_CERTIFICATES.length > 0 || values.TRUSTED_PROXIES.length > 0,
     },
@@ -146,15 +147,32 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       ready: () => readiness(platform, parts, ['postgres', 'log']),
     },
   )
-  const retention = startFileRetention(platform, files)
+  const upkeep = [startFileRetention(platform, files), startAuditSealing(platform)]
   showRole(platform.metrics, 'api')
   return {
     name: 'api',
     port: api.port,
     stop: async () => {
-      await Promise.all([api.stop(), retention.stop()])
+      await api.stop()
+      await Promise.all(upkeep.map((each) => each.stop()))
       files.close()
     },
+  }
+}
+
+const keysCooldownMs = 30_000
+
+function toOidcConfig(values: Config['values']): ApiConfig['oidc'] {
+  const { OIDC_ISSUER: issuer, OIDC_AUDIENCE: audience } = values
+  if (issuer === undefined || audience === undefined) return null
+  return {
+    issuer,
+    audience,
+    roleClaim: values.OIDC_ROLE_CLAIM,
+    roles: values.OIDC_ROLES ?? null,
+    algorithms: values.OIDC_ALGORITHMS,
+    clockToleranceSeconds: values.OIDC_CLOCK_TOLERANCE_SECONDS,
+    keysCooldownMs,
   }
 }
 

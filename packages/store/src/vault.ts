@@ -26,6 +26,7 @@ export class Vault {
   readonly #sealKey: Buffer
   readonly #hashKey: Buffer
   readonly #signKey: Buffer
+  readonly #linkKey: Buffer
   /** By foreign hash: the password that was right, as we hash our own. A storm of stations coming back costs little then. */
   readonly #proven = new Map<string, Buffer>()
 
@@ -35,6 +36,7 @@ export class Vault {
     this.#sealKey = derive(masterSecret, 'busbar seal v1')
     this.#hashKey = derive(masterSecret, 'busbar station password v1')
     this.#signKey = derive(masterSecret, 'busbar signature v1')
+    this.#linkKey = derive(masterSecret, 'busbar audit chain v1')
   }
 
   /** @returns `sealed:v1:` and base64url of nonce, ciphertext and tag (AES-256-GCM); never twice the same */
@@ -114,6 +116,11 @@ export class Vault {
   /** Compares in constant time. */
   isSigned(text: string, signature: string): boolean {
     return equal(Buffer.from(this.sign(text)), Buffer.from(signature))
+  }
+
+  /** For the chain of the audit log. @returns HMAC-SHA-256, 32 bytes */
+  link(text: string): Buffer {
+    return createHmac('sha256', this.#linkKey).update(text).digest()
   }
 
   /** @returns 40 hex digits, 160 random bits: legal as AuthorizationKey (1.6) and BasicAuthPassword (2.0.1) */

@@ -30,7 +30,7 @@ const CreatedApiKey = z.object({ id: z.string(), key: z.string().describe('Shown
 
 const tags = ['API keys']
 
-export function apiKeyRoutes(app: Api, { database, keys }: RouteContext): void {
+export function apiKeyRoutes(app: Api, { database, authorities: { keys } }: RouteContext): void {
   const { prisma } = database
 
   app.get(

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
-import { findBearer } from '../authenticate.js'
+import { callerOf, findBearer, findCaller } from '../authenticate.js'
 import { ProblemError } from '../problems.js'
 import { stationId, text } from '../schemas.js'
 
@@ -14,7 +14,7 @@ const eventsHeaders = z.looseObject({
 })
 
 /** Live events, for consoles and integrations that do not read Kafka. */
-export function eventRoutes(app: Api, { events, keys }: RouteContext): void {
+export function eventRoutes(app: Api, { events, authorities }: RouteContext): void {
   app.get(
     '/v1/events',
     {
@@ -36,6 +36,7 @@ export function eventRoutes(app: Api, { events, keys }: RouteContext): void {
       }
       const { station, type } = request.query
       const key = findBearer(request) ?? ''
+      const { expiresAt } = callerOf(request)
       reply.hijack()
       const { raw } = reply
       for (const [name, value] of Object.entries(reply.getHeaders()))
@@ -53,12 +54,14 @@ export function eventRoutes(app: Api, { events, keys }: RouteContext): void {
         },
         filter: { stationId: station, types: type?.split(',').map((each) => each.trim()) },
         lastEventId: request.headers['last-event-id'] ?? null,
-        // While the database is away nobody's key was revoked either.
-        mayStay: () =>
-          keys.find(key).then(
+        mayStay: async () => {
+          if (expiresAt && expiresAt <= new Date()) return false
+          // While the database is away nobody's key was revoked either.
+          return findCaller(authorities, key).then(
             (caller) => caller !== null,
             () => true,
-          ),
+          )
+        },
       })
       raw.once('close', leave)
     },
