@@ -24,7 +24,7 @@ export class FakeLog implements EventLog {
   onRecord: (record: OutgoingRecord) => void = () => {}
   #held: { record: OutgoingRecord; resolve: () => void; reject: (cause: unknown) => void }[] = []
 
-  append(record: OutgoingRecord, { linger = false } = {}): Promise<void> {
+  append(record: OutgoingRecord, { linger = false }: Parameters<EventLog['append']>[1] = {}): Promise<void> {
     if (linger) this.lingering.add(record)
     if (!this.available) return Promise.reject(new UnavailableError('The log is away'))
     return new Promise((resolve, reject) => {

@@ -89,6 +89,35 @@ describe('commit', () => {
   })
 })
 
+describe('pipelined', () => {
+  test('its queries share a connection and do not wait for each other', async () => {
+    const proxy = await startProxy(store.url, { delayMs: 40 })
+    const database = openDatabase({ url: proxy.url, poolSize: 4, statementTimeoutMs: 5000 })
+    await database.ping()
+    const startedAt = performance.now()
+
+    const backends = await database.pipelined((session) =>
+      Promise.all(Array.from({ length: 8 }, () => session.query(statement('SELECT pg_backend_pid() AS pid')))),
+    )
+
+    expect(performance.now() - startedAt).toBeLessThan(200)
+    expect(new Set(backends.map(([row]) => (row as { pid: number }).pid)).size).toBe(1)
+    await database.close()
+    await proxy.stop()
+  })
+
+  test('after a failed query the next caller gets a sound connection', async () => {
+    const one = openDatabase({ url: store.url, poolSize: 1, statementTimeoutMs: 5000 })
+    const failed = one.pipelined((session) =>
+      Promise.all([session.query(statement('SELECT 1 / 0')), session.query(statement('SELECT 1'))]),
+    )
+    await expect(failed).rejects.toMatchObject({ name: 'DataError', code: '22012' })
+
+    expect(await one.query(statement('SELECT 1 AS one'))).toEqual([{ one: 1 }])
+    await one.close()
+  })
+})
+
 describe('errors by what the caller does with them', () => {
   test.each([
     ['a value out of range', 'SELECT 300000::int2', '22003'],

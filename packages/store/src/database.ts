@@ -27,6 +27,12 @@ export interface Database extends Session {
    * @throws UnavailableError, also when the connection broke during COMMIT and nobody knows: redo with the same keys
    */
   commit(statements: readonly Sql[]): Promise<unknown[][]>
+  /**
+   * The queries of `run` share a connection of the pool and do not wait for each other. Where several go out at once that
+   * wakes one process of Postgres in place of one for each.
+   * @throws UnavailableError DataError
+   */
+  pipelined<T>(run: (session: Session) => Promise<T>): Promise<T>
   /** A connection of its own while `run` lasts, outside the pool: for advisory locks and dbTransactions step by step. */
   session<T>(run: (session: Session) => Promise<T>): Promise<T>
   /** @throws UnavailableError */
@@ -87,26 +93,21 @@ export function openDatabase(config: DatabaseConfig): OpenDatabase {
   pool.on('error', () => {})
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
 
-  async function query<Row>(statement: Sql): Promise<Row[]> {
-    try {
-      const { rows } = await pool.query(statement)
-      return rows
-    } catch (cause) {
-      throw toStoreError(cause)
-    }
-  }
+  const query = async <Row>(statement: Sql): Promise<Row[]> => (await sorted(pool.query(statement))).rows
 
   return {
     prisma,
     query,
     poolUse: () => ({ busy: pool.totalCount - pool.idleCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    commit: async (statements) => {
-      try {
-        return await commitOn(pool, statements)
-      } catch (cause) {
-        throw toStoreError(cause)
-      }
-    },
+    commit: (statements) => sorted(commitOn(pool, statements)),
+    pipelined: (run) =>
+      sorted(
+        withClient(pool, async (client, keep) => {
+          const result = await run(sessionOn(client))
+          keep()
+          return result
+        }),
+      ),
     session: (run) => openSession(connectionConfig(config.url), run),
     ping: async () => {
       await query({ text: 'SELECT 1', values: [] })
@@ -118,30 +119,51 @@ export function openDatabase(config: DatabaseConfig): OpenDatabase {
   }
 }
 
+const sessionOn = (client: pg.ClientBase): Session => ({
+  query: async <Row>(statement: Sql): Promise<Row[]> => (await sorted(client.query(statement))).rows,
+})
+
+async function sorted<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work
+  } catch (cause) {
+    throw toStoreError(cause)
+  }
+}
+
 async function commitOn(pool: pg.Pool, statements: readonly Sql[]): Promise<unknown[][]> {
   if (statements.length === 0) return []
   const [only, ...others] = statements
   // One statement is a transaction of its own.
   if (only && others.length === 0) return [(await pool.query(only)).rows]
-  const client = await pool.connect()
-  // A connection that dies here fails every statement below; without a listener its error event would end the process.
-  const ignore = () => {}
-  client.on('error', ignore)
-  let broken = true
-  try {
+  return withClient(pool, async (client, keep) => {
     // After a failed statement Postgres refuses the rest, and answers COMMIT with a rollback.
     const results = await Promise.allSettled([
       client.query('BEGIN'),
       ...statements.map((statement) => client.query(statement)),
       client.query('COMMIT'),
     ])
+    if (results.at(-1)?.status === 'fulfilled') keep()
     const failed = results.find((result) => result.status === 'rejected')
-    broken = results.at(-1)?.status === 'rejected'
     if (failed) throw failed.reason
     return results.slice(1, -1).map((result) => (result.status === 'fulfilled' ? result.value.rows : []))
+  })
+}
+
+/** @param run calls `keep` once it knows that the connection can serve others; else it is closed */
+async function withClient<T>(pool: pg.Pool, run: (client: pg.PoolClient, keep: () => void) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  // A connection that dies here fails every statement of `run`; without a listener its error event would end the process.
+  const ignore = () => {}
+  client.on('error', ignore)
+  let isSound = false
+  try {
+    return await run(client, () => {
+      isSound = true
+    })
   } finally {
     client.removeListener('error', ignore)
-    client.release(broken)
+    client.release(!isSound)
   }
 }
 
@@ -150,18 +172,9 @@ export async function openSession<T>(config: pg.ClientConfig, run: (session: Ses
   const client = new pg.Client(config)
   // A connection lost between two statements fails the next one.
   client.on('error', () => {})
-  const sorted = async <Result>(work: Promise<Result>) => {
-    try {
-      return await work
-    } catch (cause) {
-      throw toStoreError(cause)
-    }
-  }
   await sorted(client.connect())
   try {
-    return await run({
-      query: async <Row>(statement: Sql): Promise<Row[]> => (await sorted(client.query(statement))).rows,
-    })
+    return await run(sessionOn(client))
   } finally {
     await client.end()
   }

@@ -24,14 +24,14 @@ describe.each(sides)('the event log, $name', (side) => {
       await harness.database.commit([batch.advance])
     },
     topics = [lane()],
-    gatherMs = 0,
+    gathered: string[] = [],
   ) {
     const applied: LogRecord[] = []
     const batches: LogRecord[][] = []
     const consumer = await harness.backbone.log.consume({
       service: 'stations',
       topics,
-      gatherMs,
+      gathered,
       onBatch: async (batch) => {
         await onBatch(batch)
         applied.push(...batch.records)
@@ -271,13 +271,23 @@ describe.each(sides)('the event log, $name', (side) => {
     ])
   })
 
-  test('a consumer that nobody waits for gathers what comes within its time', async () => {
+  test('records that nobody waits for gather, and hold up none of the others', async () => {
     await open()
-    const { applied, batches } = await consume(undefined, undefined, 1_000)
-    for (let record = 0; record < 20; record += 1) await append('CP1', String(record))
-    await until(() => applied.length === 20)
+    const { events } = harness.backbone.topics
+    const { batches, values } = await consume(undefined, [lane(), events], [events])
+    for (let record = 0; record < 60; record += 1) {
+      await harness.backbone.log.append({ topic: events, key: 'CP1', value: `event ${record}`, headers: {} })
+      await append('CP1', `frame ${record}`)
+      await until(() => values().includes(`frame ${record}`))
+    }
+    const framesFirst = batches.filter((batch) => batch.every(({ topic }) => topic === lane())).length
+    await until(() => values().length === 120)
 
-    expect(batches.length).toBeLessThan(10)
+    expect(values().filter((value) => value.startsWith('event'))).toEqual(
+      Array.from({ length: 60 }, (_, record) => `event ${record}`),
+    )
+    expect(framesFirst).toBeGreaterThan(30)
+    expect(batches.filter((batch) => batch.some(({ topic }) => topic === events)).length).toBeLessThan(30)
   })
 
   test('a tail from the end sees what is appended from now on, one from the beginning all', async () => {

@@ -65,7 +65,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
     }
   }
 
-  async function consume({ service, topics: names, gatherMs = 0, onBatch, onAssigned }: ConsumeOptions) {
+  async function consume({ service, topics: names, gathered = [], onBatch, onAssigned }: ConsumeOptions) {
     if (services.has(service)) throw new Error(`the embedded log has one consumer per service, ${service} runs already`)
     services.add(service)
     const consumer = { log: embeddedLogId, service }
@@ -83,7 +83,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
     const reader = new EmbeddedReader({
       database,
       partitions: allPartitions(names, partitions),
-      gatherMs,
+      gathered,
       place: async () => {
         const ranges = await readRanges(database, names)
         return readOffsets(

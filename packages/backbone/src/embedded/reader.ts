@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Database, OffsetConflictError, sql } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Headers, LogRecord } from '../ports/event-log.js'
+import { Gathering } from '../shared/gathering.js'
 import { decodeHeaders } from '../shared/headers.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
 
 export interface EmbeddedReaderOptions {
   database: Database
   partitions: readonly TopicPartition[]
-  /** How long it waits for more, once woken. */
-  gatherMs?: number
+  /** Topics that nobody waits for. */
+  gathered?: readonly string[]
   /** Where to read from; asked at the start and after every failure. */
   place: () => Promise<Positions>
   /** Moves `positions`; after it threw it is given the same again. */
@@ -59,6 +60,7 @@ interface Row {
 /** Reads the partitions of the embedded log in order, woken by appends of this process. */
 export class EmbeddedReader {
   readonly #options: EmbeddedReaderOptions
+  readonly #gathering: Gathering
   readonly #stopping = new AbortController()
   /** Partitions that may have more; everything after a poll. */
   #dirty: Set<string>
@@ -70,6 +72,7 @@ export class EmbeddedReader {
   constructor(options: EmbeddedReaderOptions) {
     this.#options = options
     this.#dirty = new Set(options.partitions.map(positionKey))
+    this.#gathering = new Gathering(options.gathered ?? [], () => this.#wake())
   }
 
   get positions(): ReadonlyMap<string, bigint> {
@@ -85,27 +88,26 @@ export class EmbeddedReader {
   /** Something was appended to these. */
   notify(keys: Iterable<string>): void {
     for (const key of keys) if (this.#positions.has(key)) this.#dirty.add(key)
-    if (this.#dirty.size > 0) this.#wake()
+    if (this.#due().length > 0) this.#wake()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#gathering.stop()
     this.#wake()
     await this.#work
   }
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      if (this.#dirty.size === 0) {
-        await this.#idle()
-        await this.#pause(this.#options.gatherMs ?? 0)
-      }
-      const dirty = this.#dirty
-      this.#dirty = new Set()
+      if (this.#due().length === 0) await this.#idle()
+      const due = this.#due()
+      for (const each of due) this.#dirty.delete(positionKey(each))
       try {
-        const records = await this.#read(dirty)
+        const records = await this.#read(due)
         if (records.length > 0) await this.#options.deliver(records, this.#positions)
-        if (mayHaveMore(records)) for (const key of dirty) this.#dirty.add(key)
+        if (mayHaveMore(records)) for (const each of due) this.#dirty.add(positionKey(each))
+        this.#gathering.delivered(records)
         this.#failures = 0
       } catch (cause) {
         await this.#recover(cause)
@@ -123,13 +125,19 @@ export class EmbeddedReader {
         clearTimeout(timer)
         resolve()
       }
-      if (this.#dirty.size > 0 || this.#stopping.signal.aborted) this.#wake()
+      if (this.#due().length > 0 || this.#stopping.signal.aborted) this.#wake()
     })
     this.#wake = () => {}
   }
 
-  async #read(keys: ReadonlySet<string>): Promise<LogRecord[]> {
-    const wanted = this.#options.partitions.filter((each) => keys.has(positionKey(each)))
+  /** May have more, and are not left to gather. */
+  #due(): TopicPartition[] {
+    return this.#options.partitions.filter(
+      (each) => this.#dirty.has(positionKey(each)) && !this.#gathering.isResting(each.topic),
+    )
+  }
+
+  async #read(wanted: readonly TopicPartition[]): Promise<LogRecord[]> {
     if (wanted.length === 0) return []
     const rows = await this.#options.database.query<Row>(
       selectNext(
@@ -168,10 +176,7 @@ export class EmbeddedReader {
   }
 
   async #backOff(): Promise<void> {
-    await this.#pause(Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures++, 10)))
-  }
-
-  async #pause(milliseconds: number): Promise<void> {
-    if (milliseconds > 0) await sleep(milliseconds, undefined, { signal: this.#stopping.signal }).catch(() => {})
+    const backoffMs = Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures++, 10))
+    await sleep(backoffMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
   }
 }

@@ -73,7 +73,7 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
 }
 
 async function startConsumer(
-  { service, topics, gatherMs, onBatch, onAssigned, onRevoked }: ConsumeOptions,
+  { service, topics, gathered, onBatch, onAssigned, onRevoked }: ConsumeOptions,
   logId: string,
   admin: Reconnecting<Admin>,
   queue: AppendQueue,
@@ -99,7 +99,7 @@ async function startConsumer(
     groupId: `${options.topics.events.replace(/\.events$/, '')}.${service}`,
     topics,
     partitions,
-    gatherMs,
+    gathered,
     place: (wanted) => placeConsumer(wanted, consumer, admin, options),
     deliver: (records, positions) => deliver(records, positions, delivery),
     onAssigned,

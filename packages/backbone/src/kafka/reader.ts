@@ -3,6 +3,7 @@ import { OffsetConflictError } from '@busbar/store'
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { LogRecord } from '../ports/event-log.js'
+import { Gathering } from '../shared/gathering.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
 import { copartitioned } from './assigner.js'
 import { readHeaders } from './headers.js'
@@ -19,8 +20,8 @@ export interface ReaderOptions {
   topics: string[]
   /** Of every topic. */
   partitions: number
-  /** How long the broker waits for more than one record. */
-  gatherMs?: number | undefined
+  /** Topics that nobody waits for. */
+  gathered?: readonly string[] | undefined
   /** Where to read from; asked at every assignment and after every failure, until it answers. */
   place: (partitions: readonly TopicPartition[]) => Promise<Map<string, Place>>
   /** What all partitions have at hand; one call at a time. Moves `positions`; after it threw it is given the same again. */
@@ -52,9 +53,8 @@ interface Part {
 export const readerRetry = { retries: 2, initialRetryTime: 100, maxRetryTime: 1000 }
 
 const sessionTimeoutMs = 6000
+/** How long the broker holds a fetch that finds nothing; what ends its rest meanwhile is part of the next one. */
 const idleWaitMs = 200
-/** So many are worth handing over before their time. */
-const gatheredBytes = 256 * 1024
 const heartbeatMs = 1000
 const maxBackoffMs = 5000
 
@@ -65,6 +65,7 @@ const maxBackoffMs = 5000
 export class KafkaReader {
   readonly #options: ReaderOptions
   readonly #consumer: Consumer
+  readonly #gathering: Gathering
   readonly #stopping = new AbortController()
   readonly #placed: Promise<void>
   #onPlaced: () => void = () => {}
@@ -78,6 +79,7 @@ export class KafkaReader {
     this.#placed = new Promise((resolve) => {
       this.#onPlaced = resolve
     })
+    this.#gathering = new Gathering(options.gathered ?? [], () => this.#consumer.resume(byTopic(this.#gathered())))
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
       partitionAssigners: [copartitioned],
@@ -85,8 +87,8 @@ export class KafkaReader {
       heartbeatInterval: heartbeatMs,
       // Others wait this long for a member that is busy with a batch.
       rebalanceTimeout: 10_000,
-      maxWaitTimeInMs: options.gatherMs || idleWaitMs,
-      minBytes: options.gatherMs ? gatheredBytes : 1,
+      maxWaitTimeInMs: idleWaitMs,
+      minBytes: 1,
       maxBytesPerPartition: 1024 * 1024,
       maxBytes: 4 * 1024 * 1024,
       allowAutoTopicCreation: false,
@@ -114,6 +116,7 @@ export class KafkaReader {
   /** Leaves the group, so that others need not wait for the session to time out. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#gathering.stop()
     this.#onPlaced()
     await this.#consumer.disconnect()
   }
@@ -206,12 +209,11 @@ export class KafkaReader {
       if (!first) continue
       // A batch may take longer than the session lasts. What a failed heartbeat means kafkajs finds after the batch.
       const timer = setInterval(() => first.heartbeat().catch(() => {}), heartbeatMs)
+      const records = current.flatMap((part) => part.records)
       try {
-        await this.#options.deliver(
-          current.flatMap((part) => part.records),
-          first.assignment.positions,
-        )
+        await this.#options.deliver(records, first.assignment.positions)
         this.#failures = 0
+        if (this.#gathering.delivered(records)) this.#consumer.pause(byTopic(this.#gathered()))
         for (const part of current) part.resolve('applied')
       } catch (cause) {
         await this.#putOff(current, first, cause)
@@ -220,6 +222,13 @@ export class KafkaReader {
       }
     }
     this.#delivering = false
+  }
+
+  /** Placed partitions of topics that gather; what is not placed stays paused until it is. */
+  #gathered(): TopicPartition[] {
+    const { partitions, positions } = this.#assignment
+    const topics = this.#options.gathered ?? []
+    return partitions.filter((each) => topics.includes(each.topic) && positions.has(positionKey(each)))
   }
 
   /** Pauses the partitions of these parts, places them anew and reads them again, as far as they are still ours. */

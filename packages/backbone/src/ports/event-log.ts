@@ -40,8 +40,8 @@ export interface ConsumeOptions {
   /** Name of the group. Members share the partitions; partition p of all topics goes to one member. */
   service: string
   topics: string[]
-  /** Nobody waits for what becomes of these records, so they are gathered for so long. Default 0. */
-  gatherMs?: number
+  /** Those among them whose records nobody waits for: after each batch with some of them more gather for 200 ms. */
+  gathered?: readonly string[]
   /**
    * One at a time. Once it resolves, the offsets have moved. It is called again with the same records after it threw:
    * OffsetConflictError, when the offsets were read anew and the partition is still ours; UnavailableError, and
@@ -70,11 +70,12 @@ export interface EventLog {
   readonly available: boolean
   /**
    * Resolves when the log holds the record. After a failure nobody knows whether it does.
-   * @param options linger: nobody decides on this one; where others are talking it may wait up to 20 ms for their company
+   * @param options linger: nobody decides on this one; where others are talking it may wait up to 20 ms for their
+   * company, and with 'alone' wherever it is
    * @throws UnavailableError when the log is away, at the latest after 20 s; whatever was appended after it fails too
    * @throws Error for an unknown topic or a record above `maxRecordBytes`: a bug of the caller
    */
-  append(record: OutgoingRecord, options?: { linger?: boolean }): Promise<void>
+  append(record: OutgoingRecord, options?: { linger?: boolean | 'alone' }): Promise<void>
   /** Resolves once the group is joined. */
   consume(options: ConsumeOptions): Promise<{ stop(): Promise<void> }>
   /** All partitions, no offsets kept. Resolves once every record appended from now on will be seen. */

@@ -98,13 +98,14 @@ export class AppendQueue {
     return performance.now() - state.failingSince < this.#limits.toleranceMs
   }
 
-  append(record: OutgoingRecord, { linger = false } = {}): Promise<void> {
+  append(record: OutgoingRecord, { linger = false }: { linger?: boolean | 'alone' } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const placed = this.#place(record)
       if (this.#state.kind === 'closed') throw new UnavailableError('the log is closed')
       if (this.#state.kind === 'away') throw new UnavailableError('the log is away', { cause: this.#state.cause })
       const addedAt = performance.now()
-      const lingers = linger && this.#company.isExpected(record.key, addedAt)
+      const isExpected = linger !== false && this.#company.isExpected(record.key, addedAt)
+      const lingers = isExpected || linger === 'alone'
       this.#pending.push({ record: placed, lingers, addedAt, resolve, reject })
       this.#gather(lingers && this.#pending.length < this.#limits.fullRequestRecords)
     })

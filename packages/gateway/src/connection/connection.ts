@@ -315,7 +315,8 @@ export class Connection {
     const certificateFingerprint = this.certificatePath[0] ?? null
     const value = JSON.stringify({ remoteAddress, securityProfile, secretSlot, certificateFingerprint })
     const record = this.toRecord(this.ports.topics.lane('stations'), 'connected', value)
-    this.lane.append(record, false).catch((cause: unknown) => this.logFailed(cause))
+    // Most stations speak at once: their first frame shares the request, and the batch. Frames may follow it unacknowledged.
+    this.ports.log.append(record, { linger: 'alone' }).catch((cause: unknown) => this.logFailed(cause))
   }
 
   #logPresence(now: number): void {
@@ -324,7 +325,7 @@ export class Connection {
     this.#presenceAt = now
     const record = this.toRecord(this.ports.topics.lane('stations'), 'presence', JSON.stringify({ heartbeats }))
     // Not on the lane: a station that only heartbeats stays connected while the log is away.
-    this.ports.log.append(record, { linger: true }).catch(() => {
+    this.ports.log.append(record, { linger: 'alone' }).catch(() => {
       this.heartbeats += heartbeats
     })
   }

@@ -53,7 +53,7 @@ export class Journal {
   #append(type: string, text: string, extra: Headers): void {
     const { log, topics, metrics } = this.#connection.ports
     const record = this.#connection.toRecord(topics.sent, type, text, extra)
-    log.append(record, { linger: true }).catch(() => metrics.lost('journal'))
+    log.append(record, { linger: 'alone' }).catch(() => metrics.lost('journal'))
   }
 
   #take(): boolean {

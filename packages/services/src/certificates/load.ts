@@ -1,4 +1,4 @@
-import type { Database } from '@busbar/store'
+import type { Session } from '@busbar/store'
 import { readNews } from '../pipeline/command-news.js'
 import type { InboundRecord } from '../pipeline/service.js'
 import { toFingerprint } from './delivery.js'
@@ -8,7 +8,7 @@ import { countRequests, selectCertificates, selectStations } from './statements.
 
 /** One query per table, and the issuer only where a station asks for a certificate. */
 export async function loadCertificates(
-  database: Pick<Database, 'query'>,
+  session: Session,
   records: readonly InboundRecord[],
   issuer: CertificateIssuer,
 ): Promise<CertificatesState> {
@@ -18,9 +18,9 @@ export async function loadCertificates(
   const requests = taken.filter(({ type }) => type === 'call')
   const fingerprints = taken.flatMap((record) => namedFingerprint(record) ?? [])
   const [certificates, stations, counts, isIssuerReady] = await Promise.all([
-    database.query<CertificateRow>(selectCertificates(stationIds, fingerprints)),
-    database.query<StationRow>(selectStations(stationIds)),
-    requests.length === 0 ? [] : database.query<{ stationId: string; count: number }>(countStatement(requests)),
+    session.query<CertificateRow>(selectCertificates(stationIds, fingerprints)),
+    session.query<StationRow>(selectStations(stationIds)),
+    requests.length === 0 ? [] : session.query<{ stationId: string; count: number }>(countStatement(requests)),
     requests.length > 0 && issuer.isReady(),
   ])
   const recentRequests = new Map(counts.map(({ stationId, count }) => [stationId, count]))

@@ -19,7 +19,7 @@ export function createCertificatesPart({ issuer, operatorName }: CertificatesDep
     news: { CertificateSigned: takeDelivery },
     jobs: { 'issue-certificate': issueWhenDue, 'renew-certificate': renewWhenDue },
     records: { connected: takeFirstUse, [issuedType]: takeIssued },
-    load: (database, records) => loadCertificates(database, records, issuer),
+    load: (session, records) => loadCertificates(session, records, issuer),
     save: (state) => state.save(),
     after: createAsking(issuer),
   }

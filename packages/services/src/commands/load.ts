@@ -1,6 +1,6 @@
 import type { Topics } from '@busbar/backbone'
 import type { Protocol } from '@busbar/ocpp'
-import type { Database } from '@busbar/store'
+import type { Session } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
 import type { Command } from './command.js'
 import { idFieldsOf, reportsId } from './ids.js'
@@ -30,7 +30,7 @@ const openForSeconds = 7 * 24 * 3600
  * what only some commands need is asked for only then.
  */
 export async function loadState(
-  database: Pick<Database, 'query'>,
+  session: Session,
   records: readonly InboundRecord[],
   topics: Pick<Topics, 'commands'>,
 ): Promise<CommandsState> {
@@ -79,7 +79,7 @@ export async function loadState(
   })
 
   async function query<Row>(wanted: readonly unknown[], statement: () => ReturnType<typeof selectCommands>) {
-    return wanted.length === 0 ? [] : database.query<Row>(statement())
+    return wanted.length === 0 ? [] : session.query<Row>(statement())
   }
 }
 

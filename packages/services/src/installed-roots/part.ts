@@ -19,13 +19,13 @@ export const installedRootsPart: Part<InstalledRootsState> = {
     GetInstalledCertificateIds: takeList,
     DeleteCertificate: takeDeletion,
   },
-  load: async (database, records) => {
+  load: async (session, records) => {
     const news = records.map(readNews)
     const listed = records.filter(({ action }) => action !== 'InstallCertificate').map(({ stationId }) => stationId)
     const commandIds = news.flatMap(({ action, commandId }) => (action === 'InstallCertificate' ? [commandId] : []))
     const [roots, installations] = await Promise.all([
-      listed.length === 0 ? [] : database.query<RootRow>(selectRoots([...new Set(listed)])),
-      commandIds.length === 0 ? [] : database.query<InstallationRow>(selectInstallations([...new Set(commandIds)])),
+      listed.length === 0 ? [] : session.query<RootRow>(selectRoots([...new Set(listed)])),
+      commandIds.length === 0 ? [] : session.query<InstallationRow>(selectInstallations([...new Set(commandIds)])),
     ])
     return new InstalledRootsState(roots, installations)
   },

@@ -38,17 +38,9 @@ const addHeartbeats = insertInto(
 export function createJournalService(): Service<JournalState> {
   return {
     name: 'journal',
-    topics: (names) => [
-      names.lane('stations'),
-      names.lane('transactions'),
-      names.lane('smart-charging'),
-      names.lane('reservations'),
-      names.lane('journal'),
-      names.outcomes,
-      names.sent,
-    ],
+    topics: (names) => names.frames,
     reads: 'headers',
-    gatherMs: 200,
+    gathered: (names) => names.frames,
     load: async () => ({ frames: [], heartbeats: new Map() }),
     decide: (record, state) => {
       const frame = toFrameRow(record)

@@ -1,8 +1,8 @@
 import {
-  type Database,
   deleteFrom,
   type IdTag,
   type ListChange,
+  type Session,
   type Sql,
   selectFrom,
   selectListChanges,
@@ -62,11 +62,11 @@ interface RefusedRow {
  * One query per table, and of tokens and entries only what a list is about to be made of: nothing for an answer, what
  * differs for stations whose list is known.
  */
-export async function loadLocalLists(database: Database, records: readonly InboundRecord[]): Promise<LocalListsState> {
+export async function loadLocalLists(session: Session, records: readonly InboundRecord[]): Promise<LocalListsState> {
   const stationIds = distinct(records.map(({ stationId }) => stationId))
   const [lists, stations] = await Promise.all([
-    database.query<LocalList>(selectLists(stationIds.map((stationId) => ({ stationId })))),
-    database.query<StationFacts>(selectStations(stationIds)),
+    session.query<LocalList>(selectLists(stationIds.map((stationId) => ({ stationId })))),
+    session.query<StationFacts>(selectStations(stationIds)),
   ])
   const listOf = new Map(lists.map((list) => [list.stationId, list]))
   const due = distinct(records.filter(({ type }) => type === 'due').map(({ stationId }) => stationId))
@@ -79,11 +79,11 @@ export async function loadLocalLists(database: Database, records: readonly Inbou
   const building = due.filter((id) => canBuildOn(listOf.get(id) ?? { known: false, state: null }))
   const refusedIds = falling.flatMap((id) => listOf.get(id)?.refusedId ?? [])
   const [maxLengths, usableTags, changes, entries, refused] = await Promise.all([
-    database.query<{ stationId: string; value: string | null }>(selectMaxLengths([...due, ...falling])),
-    database.query<IdTag>(selectUsableIdTags(now)),
-    building.length > 0 ? database.query<ListChange>(selectListChanges(building, now)) : [],
-    falling.length > 0 ? database.query<Entry>(selectEntries(falling.map((stationId) => ({ stationId })))) : [],
-    refusedIds.length > 0 ? database.query<RefusedRow>(selectRefused(refusedIds)) : [],
+    session.query<{ stationId: string; value: string | null }>(selectMaxLengths([...due, ...falling])),
+    session.query<IdTag>(selectUsableIdTags(now)),
+    building.length > 0 ? session.query<ListChange>(selectListChanges(building, now)) : [],
+    falling.length > 0 ? session.query<Entry>(selectEntries(falling.map((stationId) => ({ stationId })))) : [],
+    refusedIds.length > 0 ? session.query<RefusedRow>(selectRefused(refusedIds)) : [],
   ])
   return new LocalListsState({
     lists,

@@ -1,5 +1,5 @@
 import { OcppError, type Payload, toDialect } from '@busbar/ocpp'
-import type { Database, Sql } from '@busbar/store'
+import type { Session, Sql } from '@busbar/store'
 import type { Actions } from './actions.js'
 import { type CommandNews, commandNewsType, readNews } from './command-news.js'
 import type { CommittedBatch, Decision, DecisionContext, InboundRecord, Ports, Service } from './service.js'
@@ -31,7 +31,7 @@ export interface Part<State> {
   /** Records of any other type. */
   records?: Readonly<Record<string, Handler<InboundRecord, State>>>
   /** Of the records it takes, which are one at least. One query per table. */
-  load(database: Database, records: readonly InboundRecord[]): Promise<State>
+  load(session: Session, records: readonly InboundRecord[]): Promise<State>
   save(state: State): Sql[]
   /** As `Service.after`, with what all parts decided. */
   after?(batch: CommittedBatch, ports: Ports): Promise<void>
@@ -78,7 +78,7 @@ export function decidePart<State>(
 /** A part whose state is its own business. */
 export interface AnyPart {
   takes(record: InboundRecord): boolean
-  open(database: Database, records: readonly InboundRecord[]): Promise<OpenPart>
+  open(session: Session, records: readonly InboundRecord[]): Promise<OpenPart>
   after(batch: CommittedBatch, ports: Ports): Promise<void>
 }
 
@@ -90,8 +90,8 @@ interface OpenPart {
 export function toPart<State>(part: Part<State>): AnyPart {
   return {
     takes: (record) => findDecider(part, record) !== null,
-    open: async (database, records) => {
-      const state = await part.load(database, records)
+    open: async (session, records) => {
+      const state = await part.load(session, records)
       return {
         decide: (record, context) => decidePart(part, record, state, context),
         save: () => part.save(state),
@@ -109,10 +109,10 @@ export function composeParts(
   parts: readonly AnyPart[],
 ): Required<Pick<Service<OpenParts>, 'load' | 'decide' | 'save' | 'after'>> {
   return {
-    load: async (database, records) => {
+    load: async (session, records) => {
       const opened = parts.map(async (part) => {
         const taken = records.filter((record) => part.takes(record))
-        return taken.length === 0 ? [] : [[part, await part.open(database, taken)] as const]
+        return taken.length === 0 ? [] : [[part, await part.open(session, taken)] as const]
       })
       return new Map((await Promise.all(opened)).flat())
     },

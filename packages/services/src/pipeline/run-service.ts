@@ -26,7 +26,7 @@ export async function runService<State>(service: Service<State>, ports: Ports): 
   return backbone.log.consume({
     service: service.name,
     topics: service.topics(backbone.topics),
-    gatherMs: service.gatherMs ?? 0,
+    gathered: service.gathered?.(backbone.topics) ?? [],
     onBatch: async (batch) => {
       tools.metrics.batchRecords.observe({ service: service.name }, batch.records.length)
       await leftovers.watch(batch, async () => {

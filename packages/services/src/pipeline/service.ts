@@ -9,7 +9,7 @@ import type {
   Topics,
 } from '@busbar/backbone'
 import type { Payload, Protocol, ServiceName } from '@busbar/ocpp'
-import type { Database, Sql, Vault } from '@busbar/store'
+import type { Database, Session, Sql, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { Reaction } from './reactions.js'
@@ -165,10 +165,10 @@ export interface Service<State> {
   topics(names: Topics): string[]
   /** 'headers': frames are not parsed and `payload` stays {} (journal). Default 'payload'. */
   reads?: 'payload' | 'headers'
-  /** As of the log's consumers: how long records are gathered, because nobody waits for what becomes of them. */
-  gatherMs?: number
+  /** Those among the topics whose records nobody waits for; the log lets them gather. */
+  gathered?(names: Topics): string[]
   /** One query per table. Called again for a redo: returns a new state each time. */
-  load(database: Database, records: readonly InboundRecord[]): Promise<State>
+  load(session: Session, records: readonly InboundRecord[]): Promise<State>
   /**
    * May throw OcppError: answered as CALLERROR; what it changed in the state before the throw is saved (evidence).
    * Anything else thrown: the batch's state is discarded and the batch redone without this record.

@@ -10,7 +10,7 @@ import {
   topicNames,
 } from '@busbar/backbone'
 import type { Payload } from '@busbar/ocpp'
-import { type Database, type Sql, Vault } from '@busbar/store'
+import { type Database, type Session, type Sql, Vault } from '@busbar/store'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import type { DecisionContext, InboundRecord, Ports } from './service.js'
@@ -149,7 +149,7 @@ export function fakePorts(
     vault: new Vault('a master secret for tests only'),
     clock: () => receivedAt,
     database: {
-      query: async () => [],
+      pipelined: async (run: (session: Session) => Promise<unknown>) => run({ query: async () => [] }),
       commit: async (statements: readonly Sql[]) => {
         options.onCommit?.(statements)
         if (statements.some((statement) => statement.text.includes('trial ended'))) throw trialEnded()

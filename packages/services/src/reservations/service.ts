@@ -27,6 +27,7 @@ export function createReservationsService(): Service<OpenParts> {
   return {
     name: 'reservations',
     topics: (names) => [names.lane('reservations'), names.events],
+    gathered: (names) => [names.events],
     ...composeParts([toPart(reservationsPart)]),
   }
 }

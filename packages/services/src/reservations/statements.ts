@@ -1,4 +1,4 @@
-import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
+import { type Session, type Sql, sql, upsertInto } from '@busbar/store'
 import { commandNewsType } from '../pipeline/command-news.js'
 import { isStorableNumber } from '../pipeline/numbers.js'
 import type { InboundRecord } from '../pipeline/service.js'
@@ -51,7 +51,7 @@ const selectNaming = sql(`
 
 /** One query per table; of transactions only those that could have used what is due now. */
 export async function loadReservations(
-  database: Database,
+  session: Session,
   records: readonly InboundRecord[],
 ): Promise<ReservationsState> {
   const stations = [...new Set(records.map(({ stationId }) => stationId))]
@@ -68,7 +68,7 @@ export async function loadReservations(
     return typeof startedAt === 'string' ? [{ stationId: record.stationId, startedAt }] : []
   })
   const [rows, naming] = await Promise.all([
-    database.query<Reservation>(
+    session.query<Reservation>(
       selectReservations(
         stations,
         named.map(({ stationId }) => stationId),
@@ -78,7 +78,7 @@ export async function loadReservations(
         begun.map(({ startedAt }) => startedAt),
       ),
     ),
-    due.length > 0 ? database.query<NamingTransaction>(selectNaming(due)) : [],
+    due.length > 0 ? session.query<NamingTransaction>(selectNaming(due)) : [],
   ])
   return new ReservationsState(rows, naming)
 }

@@ -9,7 +9,7 @@ import { contentKeyOf, securityEventNotification } from './v16/security-event-no
 export const securityPart: Part<SecurityState> = {
   actions: { 'ocpp1.6': { SecurityEventNotification: securityEventNotification }, 'ocpp2.0.1': {} },
   news: { ChangeConfiguration: takeProfileChange },
-  load: async (database, records) => {
+  load: async (session, records) => {
     const events = records.filter(({ type }) => type === 'call')
     const changing = records.filter(({ type }) => type !== 'call').map(({ stationId }) => stationId)
     const keys = events.map(({ stationId, payload }) => ({
@@ -18,13 +18,13 @@ export const securityPart: Part<SecurityState> = {
     }))
     const since = new Date(Math.max(...events.map(({ receivedAt }) => receivedAt.getTime())))
     const [known, counts, changes] = await Promise.all([
-      keys.length === 0 ? [] : database.query<(typeof keys)[number]>(selectKnownEvents(keys)),
+      keys.length === 0 ? [] : session.query<(typeof keys)[number]>(selectKnownEvents(keys)),
       keys.length === 0
         ? []
-        : database.query<{ stationId: string; count: number }>(
+        : session.query<{ stationId: string; count: number }>(
             countEvents([...new Set(keys.map(({ stationId }) => stationId))], since.toISOString()),
           ),
-      changing.length === 0 ? [] : database.query<ProfileChangeRow>(selectChanges([...new Set(changing)])),
+      changing.length === 0 ? [] : session.query<ProfileChangeRow>(selectChanges([...new Set(changing)])),
     ])
     const recentEvents = new Map(counts.map(({ stationId, count }) => [stationId, count]))
     return new SecurityState({ known, recentEvents, changes })

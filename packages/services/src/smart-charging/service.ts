@@ -35,6 +35,7 @@ export function createSmartChargingService(): Service<OpenParts> {
   return {
     name: 'smart-charging',
     topics: (names) => [names.lane('smart-charging'), names.events],
+    gathered: (names) => [names.events],
     ...composeParts([toPart(smartChargingPart)]),
   }
 }

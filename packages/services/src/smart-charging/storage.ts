@@ -1,4 +1,4 @@
-import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
+import { type Session, type Sql, sql, upsertInto } from '@busbar/store'
 import { commandNewsType, readNews } from '../pipeline/command-news.js'
 import type { InboundRecord } from '../pipeline/service.js'
 import { profileOf } from './settle.js'
@@ -7,7 +7,7 @@ import { carriesProfile } from './take-news.js'
 
 /** One query per table; transactions after profiles, which name them. */
 export async function loadSmartCharging(
-  database: Database,
+  session: Session,
   records: readonly InboundRecord[],
 ): Promise<SmartChargingState> {
   const stationIds = [...new Set(records.map(({ stationId }) => stationId))]
@@ -15,11 +15,11 @@ export async function loadSmartCharging(
   // The books of an event or a job are open ones.
   const since = new Date(Math.min(...records.map(({ receivedAt }) => receivedAt.getTime())) - hourMs)
   const [profiles, clears, reported] = await Promise.all([
-    database.query<ProfileRow>(selectProfiles(stationIds, since, commandIds)),
-    database.query<ClearRow>(selectClears(stationIds, since, commandIds)),
-    loadReported(database, records),
+    session.query<ProfileRow>(selectProfiles(stationIds, since, commandIds)),
+    session.query<ClearRow>(selectClears(stationIds, since, commandIds)),
+    loadReported(session, records),
   ])
-  const transactions = await loadTransactions(database, records, profiles, since)
+  const transactions = await loadTransactions(session, records, profiles, since)
   return new SmartChargingState({ profiles, clears, reported, transactions })
 }
 
@@ -27,10 +27,10 @@ const hourMs = 3_600_000
 
 const isNews = ({ type }: InboundRecord) => type === commandNewsType
 
-async function loadReported(database: Database, records: readonly InboundRecord[]): Promise<ReportedRow[]> {
+async function loadReported(session: Session, records: readonly InboundRecord[]): Promise<ReportedRow[]> {
   const stations = records.filter((record) => isNews(record) && record.action === 'GetCompositeSchedule')
   if (stations.length === 0) return []
-  return database.query<ReportedRow>(selectReported([...new Set(stations.map(({ stationId }) => stationId))]))
+  return session.query<ReportedRow>(selectReported([...new Set(stations.map(({ stationId }) => stationId))]))
 }
 
 /**
@@ -38,7 +38,7 @@ async function loadReported(database: Database, records: readonly InboundRecord[
  * start, all of the station that run or began since.
  */
 async function loadTransactions(
-  database: Database,
+  session: Session,
   records: readonly InboundRecord[],
   stored: readonly ProfileRow[],
   since: Date,
@@ -56,7 +56,7 @@ async function loadTransactions(
   const named = ofTransactions.filter((row) => profileOf(row).transactionId !== undefined)
   const unnamed = ofTransactions.filter((row) => row.transactionId === null && !named.includes(row))
   const earliest = Math.min(since.getTime(), ...unnamed.map(({ requestedAt }) => requestedAt.getTime()))
-  return database.query<TransactionFact>(
+  return session.query<TransactionFact>(
     selectTransactions(
       named.map(({ stationId }) => stationId),
       named.map((row) => String(profileOf(row).transactionId)),

@@ -1,4 +1,4 @@
-import type { Database } from '@busbar/store'
+import type { Session } from '@busbar/store'
 import { commandNewsType } from '../pipeline/command-news.js'
 import { isStorableNumber } from '../pipeline/numbers.js'
 import type { InboundRecord } from '../pipeline/service.js'
@@ -18,7 +18,7 @@ import * as statements from './statements.js'
 const statusActions = new Set(['StatusNotification', 'NotifyEvent'])
 
 /** One query per table that the batch touches. */
-export async function loadStations(database: Database, records: readonly InboundRecord[]): Promise<StationsState> {
+export async function loadStations(session: Session, records: readonly InboundRecord[]): Promise<StationsState> {
   const policyIds = distinct(records.filter(touchesState).map((record) => record.stationId))
   const statusIds = distinct(
     records.filter((record) => statusActions.has(record.action)).map((record) => record.stationId),
@@ -26,7 +26,7 @@ export async function loadStations(database: Database, records: readonly Inbound
   const reports = records.filter((record) => record.action === 'NotifyReport')
   const stateIds = distinct([...policyIds, ...statusIds])
   const read = async <Row>(ids: string[], statement: (ids: string[]) => { text: string; values: unknown[] }) =>
-    ids.length === 0 ? [] : database.query<Row>(statement(ids))
+    ids.length === 0 ? [] : session.query<Row>(statement(ids))
   const [policies, states, evses, connectors, addresses, stored] = await Promise.all([
     read<StationPolicy>(policyIds, statements.selectPolicies),
     read<StationStateRow>(stateIds, statements.selectStates),
@@ -38,7 +38,7 @@ export async function loadStations(database: Database, records: readonly Inbound
     ),
   ])
   const whole = findWholeReports(reports, stored)
-  const parts = whole.length === 0 ? [] : await database.query<ReportPartRow>(statements.selectParts(whole))
+  const parts = whole.length === 0 ? [] : await session.query<ReportPartRow>(statements.selectParts(whole))
   const storedParts = countBy(stored, ({ stationId }) => stationId)
   return new StationsState({ policies, states, evses, connectors, addresses, parts, storedParts })
 }

@@ -1,5 +1,5 @@
 import { toDialect } from '@busbar/ocpp'
-import { type Database, type Sql, selectFrom, sql } from '@busbar/store'
+import { type Session, type Sql, selectFrom, sql } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
 import { needs } from './actions.js'
 import { answeredNeeds } from './answered.js'
@@ -73,7 +73,7 @@ interface StationRow {
  * Reads what the records of a batch need, one query per table (two where a row is found by what another row says).
  * A record that cannot be read needs nothing here; its decision says what is wrong with it.
  */
-export async function loadState(database: Database, records: readonly InboundRecord[]): Promise<ChargingState> {
+export async function loadState(session: Session, records: readonly InboundRecord[]): Promise<ChargingState> {
   const requests = records.map((record) => ({ record, needs: needsOf(record) }))
   const folded = unique(requests.flatMap(({ needs }) => needs.tokens ?? []).map(foldToken))
   const stations = unique(requests.map(({ record }) => record.stationId))
@@ -84,7 +84,7 @@ export async function loadState(database: Database, records: readonly InboundRec
     needs.answeredSequence === undefined ? [] : [{ stationId, connectionId, sequence: needs.answeredSequence }],
   )
   const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
-    wanted.length === 0 ? [] : database.query<Result>(statement())
+    wanted.length === 0 ? [] : session.query<Result>(statement())
   const [tokens, running, known, aliases, answeredSteps, unpacked] = await Promise.all([
     read<Token>(folded, () => selectTokens(folded)),
     read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
@@ -95,11 +95,11 @@ export async function loadState(database: Database, records: readonly InboundRec
   ])
   const bootCounts = new Map(known.map(({ id, bootCount }) => [id, bootCount]))
   const switches = new Map(known.flatMap(({ id, switches }) => (switches ? [[id, switches]] : [])))
-  const transactions = await loadTransactions(database, requests, bootCounts, [
+  const transactions = await loadTransactions(session, requests, bootCounts, [
     ...aliases.map(({ transactionId }) => transactionId),
     ...answeredSteps.map(({ transactionId }) => transactionId),
   ])
-  const steps = await loadSteps(database, requests, bootCounts, transactions, aliases)
+  const steps = await loadSteps(session, requests, bootCounts, transactions, aliases)
   return new ChargingState({
     ...{ tokens, running, bootCounts, switches, transactions, aliases, unpacked },
     steps: [...answeredSteps, ...steps].map(toStep),
@@ -121,7 +121,7 @@ function needsOf(record: InboundRecord): Needs {
 }
 
 async function loadTransactions(
-  database: Database,
+  session: Session,
   requests: readonly Request[],
   bootCounts: ReadonlyMap<string, number>,
   ids: readonly string[],
@@ -129,11 +129,11 @@ async function loadTransactions(
   const keys = unique(requests.flatMap((request) => naturalKeyOf(request, bootCounts) ?? []))
   const stations = unique(requests.flatMap(({ record, needs }) => (needs.openTransactions ? [record.stationId] : [])))
   if (keys.length + ids.length + stations.length === 0) return []
-  return await database.query<ChargingTransaction>(selectTransactions(keys, unique(ids), stations))
+  return await session.query<ChargingTransaction>(selectTransactions(keys, unique(ids), stations))
 }
 
 async function loadSteps(
-  database: Database,
+  session: Session,
   requests: readonly Request[],
   bootCounts: ReadonlyMap<string, number>,
   transactions: readonly ChargingTransaction[],
@@ -153,7 +153,7 @@ async function loadSteps(
     ]
     return ids.flatMap((transactionId) => (transactionId === undefined ? [] : [{ transactionId, stepKey }]))
   })
-  return keys.length === 0 ? [] : await database.query<StepRow>(selectSteps(distinct(keys)))
+  return keys.length === 0 ? [] : await session.query<StepRow>(selectSteps(distinct(keys)))
 }
 
 function naturalKeyOf({ record, needs }: Request, bootCounts: ReadonlyMap<string, number>): string | undefined {

@@ -9,9 +9,9 @@ import type { Transfer } from './transfer.js'
 export const transfersPart: Part<TransfersState> = {
   actions,
   news: transferNews,
-  load: async (database, records) => {
+  load: async (session, records) => {
     const stationIds = [...new Set(records.map(({ stationId }) => stationId))]
-    return new TransfersState(await database.query<Transfer>(selectTransfers(stationIds)))
+    return new TransfersState(await session.query<Transfer>(selectTransfers(stationIds)))
   },
   save: (state) => state.save(),
 }

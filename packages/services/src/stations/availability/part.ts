@@ -1,4 +1,4 @@
-import { type Database, type Sql, selectFrom, upsertInto } from '@busbar/store'
+import { type Session, type Sql, selectFrom, upsertInto } from '@busbar/store'
 import type { CommandNews } from '../../pipeline/command-news.js'
 import { isStorableNumber } from '../../pipeline/numbers.js'
 import type { Part } from '../../pipeline/parts.js'
@@ -24,7 +24,7 @@ export interface DesiredAvailability {
  */
 export const availabilityPart: Part<AvailabilityBook> = {
   news: { ChangeAvailability: takeNews },
-  load: async (database, records) => new AvailabilityBook(await load(database, records)),
+  load: async (session, records) => new AvailabilityBook(await load(session, records)),
   save: (book) => save(book),
 }
 
@@ -90,9 +90,9 @@ const upsertRows = upsertInto('desired_availability', { ...place, ...wish }, [
   'connectorNumber',
 ])
 
-function load(database: Pick<Database, 'query'>, records: readonly InboundRecord[]): Promise<DesiredAvailability[]> {
+function load(session: Session, records: readonly InboundRecord[]): Promise<DesiredAvailability[]> {
   const stationIds = [...new Set(records.map(({ stationId }) => stationId))]
-  return database.query<DesiredAvailability>(selectRows(stationIds.map((stationId) => ({ stationId }))))
+  return session.query<DesiredAvailability>(selectRows(stationIds.map((stationId) => ({ stationId }))))
 }
 
 function save({ changedRows }: AvailabilityBook): Sql[] {

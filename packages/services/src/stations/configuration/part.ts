@@ -17,7 +17,7 @@ export const configurationPart: Part<ConfigurationBook> = {
     'ocpp2.0.1': {},
   },
   news: { GetConfiguration: takeRead, ChangeConfiguration: takeChange },
-  load: async (database, records) => new ConfigurationBook(await loadConfiguration(database, records)),
+  load: async (session, records) => new ConfigurationBook(await loadConfiguration(session, records)),
   save: (book) => saveConfiguration(book),
 }
 

@@ -1,4 +1,4 @@
-import { type Database, type Sql, sql, upsertInto } from '@busbar/store'
+import { type Session, type Sql, sql, upsertInto } from '@busbar/store'
 import type { InboundRecord } from '../../pipeline/service.js'
 import { variableKey } from '../statements.js'
 import type { ConfigurationBook, ConfigurationRow } from './book.js'
@@ -31,16 +31,13 @@ const upsertRows = upsertInto(
   Object.keys(variableKey) as (keyof typeof variableKey)[],
 )
 
-export function loadConfiguration(
-  database: Pick<Database, 'query'>,
-  records: readonly InboundRecord[],
-): Promise<ConfigurationRow[]> {
+export function loadConfiguration(session: Session, records: readonly InboundRecord[]): Promise<ConfigurationRow[]> {
   const stationsOf = (type: (record: InboundRecord) => boolean) => [
     ...new Set(records.filter(type).map(({ stationId }) => stationId)),
   ]
   const told = stationsOf(({ type }) => type !== 'call')
   const booted = stationsOf(({ type }) => type === 'call')
-  return database.query<ConfigurationRow>(selectRows(told, booted))
+  return session.query<ConfigurationRow>(selectRows(told, booted))
 }
 
 export function saveConfiguration(book: ConfigurationBook): Sql[] {
