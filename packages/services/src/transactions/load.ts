@@ -91,7 +91,7 @@ export async function loadState(session: Session, records: readonly InboundRecor
     read<StationRow>(stations, () => selectStations(stations)),
     read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
     read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
-    loadUnpacked(database, records),
+    loadUnpacked(session, records),
   ])
   const bootCounts = new Map(known.map(({ id, bootCount }) => [id, bootCount]))
   const switches = new Map(known.flatMap(({ id, switches }) => (switches ? [[id, switches]] : [])))

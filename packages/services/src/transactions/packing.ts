@@ -1,5 +1,5 @@
 import type { Job } from '@busbar/backbone'
-import { type Database, inOrder, insertInto, packReadings, type Sql, type StoredReading, sql } from '@busbar/store'
+import { inOrder, insertInto, packReadings, type Session, type Sql, type StoredReading, sql } from '@busbar/store'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 
 /** Brings the readings of a transaction that is over into a pack; its key is the transaction's id. */
@@ -107,11 +107,11 @@ const toJob = (key: string, stationId: string) => ({
 
 export const isPackJob = ({ type, headers }: InboundRecord) => type === 'due' && headers.kind === packJob
 
-export async function loadUnpacked(database: Database, records: readonly InboundRecord[]): Promise<Unpacked[]> {
+export async function loadUnpacked(session: Session, records: readonly InboundRecord[]): Promise<Unpacked[]> {
   const ids = [...new Set(records.filter(isPackJob).map(({ headers }) => headers.key ?? ''))]
   if (ids.length === 0) return []
   const limit = Math.max(1, Math.min(rowsAtOnce.each, Math.floor(rowsAtOnce.all / ids.length)))
-  const rows = await database.query<StoredReading & { transactionId: string; number: number }>(
+  const rows = await session.query<StoredReading & { transactionId: string; number: number }>(
     selectUnpacked(ids, limit + 1),
   )
   const byTransaction = new Map<string, Unpacked>()
