@@ -12,12 +12,14 @@ beforeAll(async () => {
 })
 afterAll(() => bed?.stop())
 
-test.for(rows)(`$id: $fault (seed ${seed})`, { timeout: 120_000 }, async (row, { skip }) => {
-  if (row.needsProcesses && !hasServices()) skip('needs Kafka, Redis and Postgres')
-  const { invariants, figures, injected, seconds } = await play(row, 'small', bed, seed, 1)
-  const all = [...invariants, ...figures]
-  console.log(
-    `${row.id}: ${injected} in ${seconds.toFixed(1)} s; ${all.map((each) => `${each.name} ${each.value}`).join(', ')}`,
-  )
-  expect(all.filter(({ isMet, isTiming }) => !isMet && !isTiming)).toEqual([])
-})
+for (const row of rows) {
+  const isRun = !row.needsProcesses || hasServices()
+  test.runIf(isRun)(`${row.id}: ${row.fault} (seed ${seed})`, { timeout: 120_000 }, async () => {
+    const { invariants, figures, injected, seconds } = await play(row, 'small', bed, seed, 1)
+    const all = [...invariants, ...figures]
+    console.log(
+      `${row.id}: ${injected} in ${seconds.toFixed(1)} s; ${all.map((each) => `${each.name} ${each.value}`).join(', ')}`,
+    )
+    expect(all.filter(({ isMet, isTiming }) => !isMet && !isTiming)).toEqual([])
+  })
+}

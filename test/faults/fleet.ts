@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RetryPolicy, VirtualStation, type VirtualStationOptions } from '@busbar/simulator'
 import type { ApiAnswer } from '../support/api-client.js'
+import { registerStations } from '../support/register-stations.js'
 import { until } from '../support/system.js'
 import type { Random } from './random.js'
 import { inParallel, password, type Rig, token } from './rig.js'
@@ -45,7 +46,8 @@ export class Fleet {
     count: number,
     { commandsPerSecond, ...options }: FleetOptions = {},
   ): Promise<Fleet> {
-    const ids = await rig.registerStations(prefix, count)
+    const ids = Array.from({ length: count }, (_, index) => `${prefix}-${String(index).padStart(4, '0')}`)
+    await registerStations(rig.system, ids, password, false)
     const { urls } = rig.system
     const stations = ids.map(
       (id, index) =>

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { type Answer, StationSocket, type StationSocketOptions } from '@busbar/simulator'
 import type { Doors } from '../support/doors.js'
-import { untilDrained } from '../support/log-ends.js'
-import type { System } from '../support/system.js'
+import { readLogEnds, untilDrained } from '../support/log-ends.js'
+import { type System, until } from '../support/system.js'
 import { Random } from './random.js'
 
 export const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
@@ -87,6 +87,18 @@ export class Rig {
     return untilDrained(this.system, timeoutMs)
   }
 
+  /** The services have read what the log holds at this moment; more may come meanwhile. */
+  async caughtUp(timeoutMs = 1_800_000): Promise<void> {
+    const ends = await readLogEnds(this.system)
+    const isCaughtUp = async () => {
+      const places = await this.query<{ place: string; next: string }>(
+        `SELECT topic || '/' || partition AS place, next::text FROM consumer_offset`,
+      )
+      return places.every(({ place, next }) => BigInt(next) >= (ends.get(place) ?? 0n))
+    }
+    await until('the services have caught up', isCaughtUp, timeoutMs)
+  }
+
   /** One text a process. */
   metrics(of: 'gateways' | 'workers'): Promise<string[]> {
     return Promise.all(this.system[of].map((process) => process.metrics()))
@@ -150,6 +162,8 @@ export class Neighbours {
   readonly #sockets: StationSocket[]
   /** Answers that were none. */
   readonly troubles: string[] = []
+  /** How often they have called. */
+  calls = 0
 
   private constructor(sockets: StationSocket[]) {
     this.#sockets = sockets
@@ -170,6 +184,7 @@ export class Neighbours {
     const days = this.#sockets.map(async (socket, index) => {
       for (let turn = index; !isDone; turn += 1) {
         const { action, payload } = turn % 2 === 0 ? authorize() : reading()
+        this.calls += 1
         const answer = await latencies.measure(socket.call(action, payload).catch((cause: Error) => cause))
         if (answer instanceof Error || answer.kind === 'error') this.troubles.push(`${action}: ${String(answer)}`)
         await new Promise((resolve) => setTimeout(resolve, everyMs))

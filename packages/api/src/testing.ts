@@ -133,6 +133,8 @@ export class FakeChannels {
     }
   }
 
+  async heard(): Promise<void> {}
+
   async publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]> {
     this.published.push(...messages)
     return messages.map(({ channel, message }) => {

@@ -32,6 +32,34 @@ test('a process that slept longer than its lease sends no command, and registers
   expect((await station.first((frame) => frame[0] === 2))[2]).toBe('ClearCache')
 })
 
+test('a command that came during a sleep shorter than the lease is not sent when a takeover follows it', async () => {
+  const gateway = await start()
+  const { connect, log, redis } = gateway
+  const station = await connect()
+  await until(() => log.ofType('connected').length === 1)
+  const { proven, profileSetAt } = { proven: { profile: 1, at: new Date() }, profileSetAt: null }
+
+  sleep(5_000)
+  await redis.ownership.dispatch('CP1', commandMessage({ commandId: 'stale' }))
+  const newcomer = { connectionId: 'newer', gatewayId: 'another', protocol: 'ocpp1.6', proven, profileSetAt }
+  await redis.ownership.register('CP1', newcomer)
+
+  expect(await station.closed).toMatchObject({ code: 4409 })
+  await until(() => outcomes(gateway).length === 1)
+  expect(outcomes(gateway)[0]).toMatchObject({ commandId: 'stale', outcome: 'unsent' })
+})
+
+test('what came during a sleep is sent when nobody has taken the station over', async () => {
+  const { connect, log, redis } = await start()
+  const station = await connect()
+  await until(() => log.ofType('connected').length === 1)
+
+  sleep(5_000)
+  await redis.ownership.dispatch('CP1', commandMessage({ commandId: 'late' }))
+
+  expect((await station.first((frame) => frame[0] === 2))[2]).toBe('ClearCache')
+})
+
 test('a long sleep is not taken for the silence of stations', async () => {
   const { connect } = await start()
   const station = await connect()

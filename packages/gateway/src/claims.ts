@@ -13,6 +13,7 @@ import { closeCodes } from './config.js'
 import type { Connection } from './connection/connection.js'
 import type { Claim } from './connection/ports.js'
 import type { GatewayMetrics } from './metrics.js'
+import { noticedSleepMs } from './pulse.js'
 
 /** A connection's place on the station's channel. */
 export interface Seat {
@@ -45,8 +46,11 @@ export class Claims {
   /** Milliseconds, monotonic. */
   #renewedAt = -Infinity
   #disownedAt = 0
+  /** When this process last knew that it had heard everything until then. */
+  #awakeAt = performance.now()
   #renewal: NodeJS.Timeout | undefined
   #isReclaiming = false
+  #isCatchingUp = false
 
   constructor(ports: ClaimsPorts, connections: ReadonlySet<Connection>) {
     this.#ports = ports
@@ -60,6 +64,14 @@ export class Claims {
 
   get isFresh(): boolean {
     return performance.now() - this.#renewedAt < leaseMs
+  }
+
+  /**
+   * Commands that came while this process did not run may be older than the takeover that comes after them: none is sent
+   * before all that was published meanwhile has been heard.
+   */
+  get isAwake(): boolean {
+    return performance.now() - this.#awakeAt < noticedSleepMs
   }
 
   async start(everyMs: number): Promise<void> {
@@ -117,13 +129,22 @@ export class Claims {
     this.#unowned.delete(connection)
   }
 
-  /** Notices a lost lease, and registers again what is not owned. */
+  /** Notices that this process slept, or a lost lease, and registers again what is not owned. */
   tick(now: number): void {
+    if (now - this.#awakeAt < noticedSleepMs) this.#awakeAt = now
+    else if (!this.#isCatchingUp) void this.#catchUp()
     if (!this.isFresh) {
       this.#disownOnce(now)
       return
     }
     if (this.#unowned.size > 0 && !this.#isReclaiming) void this.#reclaim()
+  }
+
+  async #catchUp(): Promise<void> {
+    this.#isCatchingUp = true
+    const heard = this.#ports.channels.heard().then(() => true)
+    if (await this.#unlessAway(heard)) this.#awakeAt = performance.now()
+    this.#isCatchingUp = false
   }
 
   /** Once for each lease that was lost. */

@@ -90,6 +90,7 @@ export class FakeRedis {
       this.#failIfAway()
       return messages.map(({ channel, message }) => this.#publish(channel, message))
     },
+    heard: async () => this.#failIfAway(),
   }
 
   readonly ownership: Ownership = {

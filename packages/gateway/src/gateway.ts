@@ -118,6 +118,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     kept,
     busy: new Set(),
     isLeaseFresh: () => claims.isFresh,
+    isAwake: () => claims.isAwake,
   }
   const sockets = openSocketServer(config, onClosed)
   const leaving = new WeakMap<Connection, () => Promise<void>>()

@@ -1,6 +1,7 @@
 import type { Connection } from './connection/connection.js'
 
-const noticedSleepMs = 2_000
+/** A process that did not run for so long has slept. */
+export const noticedSleepMs = 2_000
 
 /**
  * One timer for all connections: every tick those with something pending are looked at, and a slice of all others, so

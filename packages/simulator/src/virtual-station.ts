@@ -61,6 +61,7 @@ export class VirtualStation {
   readonly #life = new AbortController()
   #socket: StationSocket | null = null
   #accepted = false
+  #onAccepted: () => void = () => {}
   #draining = false
   #heartbeat: NodeJS.Timeout | undefined
   #heartbeatSeconds = 300
@@ -90,14 +91,19 @@ export class VirtualStation {
 
   /** Connects, boots until accepted, reports its connectors; from then on it reconnects by itself. */
   async start(): Promise<void> {
+    const accepted = new Promise<void>((resolve) => {
+      this.#onAccepted = resolve
+    })
     await this.#connect()
-    await this.#boot()
+    await this.#boot().catch(ifOffline)
     void this.#stayConnected()
+    await accepted
   }
 
   /** Ends sessions' timers and the connection; nothing more is sent. */
   async stop(): Promise<void> {
     this.#life.abort()
+    this.#onAccepted()
     clearInterval(this.#heartbeat)
     for (const stop of this.#stops.values()) stop.abort()
     const socket = this.#socket
@@ -231,6 +237,7 @@ export class VirtualStation {
       const seconds = Number(interval) || 60
       if (status === 'Accepted') {
         this.#accepted = true
+        this.#onAccepted()
         this.#heartbeatSeconds = seconds
         this.#beat()
         break

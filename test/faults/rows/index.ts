@@ -6,12 +6,19 @@ import { oddStops } from './f04-odd-stops.js'
 import { wrongClocks } from './f05-clocks.js'
 import { oddMeters } from './f06-meters.js'
 import { killedGateways } from './f07-killed-gateway.js'
+import { frozenGateways } from './f08-frozen-gateway.js'
+import { twoGateways } from './f09-two-gateways.js'
+import { lateCloses } from './f10-late-close.js'
+import { halfOpen } from './f11-half-open.js'
+import { lostWorkersInMidBatch } from './f12-lost-worker.js'
 import { slowStations } from './f26-slow-station.js'
 import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
 import { retriedStarts } from './f29-retried-start.js'
 import { repeatedJobs } from './f30-repeated-jobs.js'
 import { idling } from './idle.js'
+import { lostWorkers } from './p15-worker-lost.js'
+import { lostGateway } from './p16-gateway-lost.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
 import { credentialFlood } from './t02-credential-flood.js'
 import { duplicateConnections } from './t03-duplicate-connection.js'
@@ -31,6 +38,11 @@ export const rows: readonly Row[] = [
   wrongClocks,
   oddMeters,
   killedGateways,
+  frozenGateways,
+  twoGateways,
+  lateCloses,
+  halfOpen,
+  lostWorkersInMidBatch,
   slowStations,
   floods,
   crossing,
@@ -45,5 +57,7 @@ export const rows: readonly Row[] = [
   idTricks,
   hostileTexts,
   foreignIds,
+  lostWorkers,
+  lostGateway,
   idling,
 ]

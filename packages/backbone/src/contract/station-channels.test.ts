@@ -70,6 +70,15 @@ describe.each(sides)('the station channels, $name', (side) => {
     await Promise.all(listeners.map(({ unsubscribe }) => unsubscribe()))
   })
 
+  test('after `heard`, everything published before has arrived', async () => {
+    const { heard } = await listen(stationChannel('CP5'))
+    for (let epoch = 1; epoch <= 500; epoch += 1) {
+      await publish(stationChannel('CP5'), takeover(epoch))
+      await harness.backbone.channels.heard()
+      expect(heard).toHaveLength(epoch)
+    }
+  })
+
   test('listeners share no object', async () => {
     const first = await listen(stationChannel('CP4'))
     const second = await listen(stationChannel('CP4'))

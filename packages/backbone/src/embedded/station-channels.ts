@@ -20,6 +20,10 @@ export class LocalStationChannels implements StationChannels {
     return messages.map(({ channel, message }) => this.send(channel, message))
   }
 
+  heard(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
   /** @returns how many listeners get it */
   send(channel: string, message: ChannelMessage): number {
     const listeners = [...(this.#listeners.get(channel) ?? [])]

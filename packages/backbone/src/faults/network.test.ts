@@ -199,6 +199,7 @@ describeDistributed('Redis away', (side) => {
 
     const publish = channels.publish([{ channel: stationChannel(station), message: takeover }])
     expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, channels.heard())).toBeInstanceOf(UnavailableError)
     expect(await within(1500, ownership.register(station, newcomer))).toBeInstanceOf(UnavailableError)
     expect(await within(1500, ownership.dispatch(station, command))).toBeInstanceOf(UnavailableError)
     proxy.mend()

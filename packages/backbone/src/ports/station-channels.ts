@@ -60,4 +60,9 @@ export interface StationChannels {
    * @throws UnavailableError within 1 s
    */
   publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]>
+  /**
+   * Resolves once the listeners of this process have been called with whatever was published before.
+   * @throws UnavailableError within 1 s
+   */
+  heard(): Promise<void>
 }

@@ -64,6 +64,12 @@ export class RedisStationChannels implements StationChannels {
     )
   }
 
+  /** Redis answers on this connection in order: before its pong stands all that was published before the ping. */
+  async heard(): Promise<void> {
+    const { subscriber, metrics } = this.#options
+    await request(metrics, () => withTimeout(subscriber.ping()))
+  }
+
   #receive(name: string, text: string): void {
     for (const listener of this.#listeners.get(name) ?? []) listener(JSON.parse(text))
   }
@@ -100,6 +106,14 @@ export class RedisStationChannels implements StationChannels {
     }
     await Promise.all(commands)
   }
+}
+
+/** The connection of subscriptions has no time-out of its own. */
+function withTimeout<Result>(work: Promise<Result>): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer')), redisTimeoutMs)
+    work.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }
 
 /** Waits as long as a request would. */

@@ -41,6 +41,7 @@ function outbound() {
       logger: pino({ level: 'silent' }),
       topics: topicNames('test'),
       kept: { append: ({ value }: { value: string }) => outcomes.push(JSON.parse(value)) },
+      isAwake: () => true,
     },
     inbound: { isAnswered: () => true },
     journal: { sent: () => {} },

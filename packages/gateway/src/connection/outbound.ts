@@ -64,7 +64,7 @@ export class Outbound {
   next(): void {
     while (this.#state.kind === 'idle') {
       const command = this.#queue[0]
-      if (!command || this.#waitsForAnswer(command) || this.#waitsForStation()) return
+      if (!command || this.#waitsForAnswer(command) || this.#waits()) return
       this.#queue.shift()
       if (Date.parse(command.expiresAt) <= Date.now()) this.#expired(command)
       else this.#send(command)
@@ -119,9 +119,10 @@ export class Outbound {
     this.stopSending('The connection closed')
   }
 
-  /** Switches callsOnlyAfterBoot and callPauseMs: what is queued meanwhile goes with a later tick. */
-  #waitsForStation(): boolean {
-    const { registration, station } = this.#connection
+  /** Switches callsOnlyAfterBoot and callPauseMs, and a gateway that slept: what is queued meanwhile goes with a later tick. */
+  #waits(): boolean {
+    const { registration, station, ports } = this.#connection
+    if (!ports.isAwake()) return true
     if (station.switches.callsOnlyAfterBoot === true && registration !== 'Accepted') return true
     return performance.now() < this.#restsUntil
   }

@@ -24,6 +24,8 @@ export interface ConnectionPorts {
   busy: Set<Connection>
   /** Whether what this gateway owns is still believed to be its own. */
   isLeaseFresh: () => boolean
+  /** False after this process did not run for a while, until it has heard who took stations over meanwhile. */
+  isAwake: () => boolean
 }
 
 /** Who holds the station's address: registered under `epoch`, or not (Redis away), then nobody can send it commands. */
