@@ -122,7 +122,10 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
 
   'GET /v1/journal': readers,
   'GET /v1/dead-letters': readers,
+  'GET /v1/dead-letters/:id': readers,
+  'POST /v1/dead-letters/replay': operators,
   'POST /v1/dead-letters/:id/replay': operators,
+  'POST /v1/dead-letters/:id/discard': operators,
   'GET /v1/events': readers,
 
   'GET /v1/api-keys': admins,

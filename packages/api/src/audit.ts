@@ -26,6 +26,18 @@ export function auditStatement(draft: AuditDraft, condition: Sql = { text: '', v
   }
 }
 
+/** One entry for each of the targets. */
+export function auditEach(
+  { actor, action, targetType, details }: Omit<AuditDraft, 'targetId'>,
+  targetIds: readonly string[],
+): Sql {
+  return {
+    text: `INSERT INTO audit_entry (actor, action, target_type, target_id, details)
+           SELECT $1, $2, $3, target, $5::jsonb FROM unnest($4::text[]) WITH ORDINALITY AS t(target, position) ORDER BY position`,
+    values: [actor, action, targetType, targetIds, JSON.stringify(details)],
+  }
+}
+
 /** Name for the reader, id for the proof. */
 export function actorOf(caller: Caller): string {
   return `${caller.name}/${caller.id}`

@@ -29,11 +29,14 @@ export interface ApiPorts {
   files: FileStore
   commands: CommandIntake
   /**
-   * Brings the record back to the service that refused it, through the outbox of the API.
-   * @param also statements of the same commit, the audit entry
-   * @returns false when there is no such record; nothing is committed then
+   * Brings records back to the services that could not decide them, through the outbox of the API.
+   * @param toStatements of the same commit, the audit entries
+   * @returns the ids of those that go; not unknown and not discarded ones
    */
-  replayDeadLetter: (id: string, also: readonly Sql[]) => Promise<boolean>
+  replayDeadLetters: (
+    ids: readonly string[],
+    toStatements: (ids: readonly string[]) => readonly Sql[],
+  ) => Promise<string[]>
   log: Logger
   metrics: Registry
   /** What this process needs to do its work, by name; the database alone when not given. */

@@ -83,10 +83,14 @@ export async function startTestApi(
     vault: new Vault('a test secret'),
     files: openLocalFileStore({ folder }),
     commands: fakeIntake,
-    replayDeadLetter: async (id, also) => {
-      if ((await database.prisma.deadLetter.count({ where: { id } })) === 0) return false
-      await database.commit(also)
-      return replayed.push(id) > 0
+    replayDeadLetters: async (ids, toStatements) => {
+      const found = await database.prisma.deadLetter.findMany({ where: { id: { in: [...ids] }, discardedAt: null } })
+      const going = found.map(({ id }) => id)
+      const data = { replayedAt: new Date() }
+      await database.prisma.deadLetter.updateMany({ where: { id: { in: going } }, data })
+      if (going.length > 0) await database.commit(toStatements(going))
+      replayed.push(...going)
+      return going
     },
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     metrics,

@@ -54,7 +54,7 @@ export function showDatabase(registry: Registry, database: OpenDatabase): void {
 const countBacklog = sql(`
   SELECT
     (SELECT count(*) FROM outbox)::int AS "outboxRows",
-    (SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL)::int AS "openDeadLetters",
+    (SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL AND discarded_at IS NULL)::int AS "openDeadLetters",
     (SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM job WHERE due_at < now())::float8 AS "overdueSeconds"`)
 
 interface Backlog {
@@ -92,7 +92,11 @@ export function showBacklog(registry: Registry, database: Database): void {
       },
     })
   gauge('busbar_outbox_rows', 'Outgoing records that the log has not acknowledged', (each) => each.outboxRows)
-  gauge('busbar_dead_letters_open', 'Dead letters that nobody has replayed', (each) => each.openDeadLetters)
+  gauge(
+    'busbar_dead_letters_open',
+    'Dead letters that nobody has replayed or discarded',
+    (each) => each.openDeadLetters,
+  )
   gauge(
     'busbar_jobs_overdue_seconds',
     'Since when the oldest due job waits to be handed out',

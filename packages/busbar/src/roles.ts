@@ -11,7 +11,7 @@ import {
   createSmartChargingService,
   createStationsService,
   createTransactionsService,
-  replayDeadLetter,
+  replayDeadLetters,
   runService,
   startDueJobs,
   startLeaseWatch,
@@ -143,7 +143,7 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       ...platform,
       files,
       commands: createCommandIntake(platform),
-      replayDeadLetter: (id, also) => replayDeadLetter(platform, id, also),
+      replayDeadLetters: (ids, toStatements) => replayDeadLetters(platform, ids, toStatements),
       ready: () => readiness(platform, parts, ['postgres', 'log']),
     },
   )

@@ -8,7 +8,7 @@ export {
   type IntakeRequest,
 } from './commands/index.js'
 export { createJournalService } from './journal/service.js'
-export { replayDeadLetter } from './pipeline/dead-letter.js'
+export { replayDeadLetters } from './pipeline/dead-letter.js'
 export { startDueJobs } from './pipeline/due-jobs.js'
 export { runService } from './pipeline/run-service.js'
 export type {

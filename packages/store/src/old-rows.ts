@@ -26,7 +26,7 @@ const oldRows: readonly OldRows[] = [
     id: null,
     isOver: `day < ($1::timestamptz AT TIME ZONE 'UTC')::date`,
   },
-  { table: 'dead_letter', days: 'journalDays', id: 'id', isOver: 'replayed_at < $1' },
+  { table: 'dead_letter', days: 'journalDays', id: 'id', isOver: 'coalesce(replayed_at, discarded_at) < $1' },
   { table: 'security_event', days: 'securityEventDays', id: 'id', isOver: 'received_at < $1' },
   { table: 'command', days: 'historyDays', id: 'id', isOver: `completed_at < $1 AND follow_up <> 'open'` },
   {

@@ -1,12 +1,22 @@
 import { redactFrame } from '@busbar/ocpp'
-import type { DeadLetter as DeadLetterRow } from '@busbar/store'
+import type { DeadLetter as DeadLetterRow, Prisma } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
-import { audited, auditStatement } from '../audit.js'
+import { auditEach, audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
-import { notFound } from '../problems.js'
-import { booleanQuery, idParams, nullableTime, protocol, stationId, time, toNullableTime, toTime } from '../schemas.js'
+import { found, notFound, ProblemError } from '../problems.js'
+import {
+  idParams,
+  nullableTime,
+  protocol,
+  spanQuery,
+  stationId,
+  text,
+  time,
+  toNullableTime,
+  toTime,
+} from '../schemas.js'
 import { toText } from './journal.js'
 
 const DeadLetter = z
@@ -20,22 +30,50 @@ const DeadLetter = z
     headers: z.record(z.string(), z.string()),
     frame: z.string().describe('The record, secrets replaced'),
     encoding: z.enum(['utf-8', 'base64']),
-    error: z.string(),
+    error: z.string().describe('What the service stumbled over, secrets replaced'),
+    state: z.enum(['open', 'replayed', 'discarded']),
     createdAt: time,
-    replayedAt: nullableTime,
+    replayedAt: nullableTime.describe('When it was last given to its service again'),
+    discardedAt: nullableTime,
+    discardReason: z.string().nullable(),
   })
   .meta({ id: 'DeadLetter' })
 
-const listQuery = pageQuery.extend({
+const filter = {
   station: stationId.optional(),
-  service: z.string().max(50).optional(),
-  replayed: booleanQuery.optional(),
+  service: text(50).optional(),
+  topic: text(200).optional(),
+  action: text(50).optional().describe('Of the frame'),
+  error: text(200).optional().describe('A part of the error'),
+  ...spanQuery,
+}
+
+const listQuery = pageQuery.extend({ ...filter, state: z.enum(['open', 'replayed', 'discarded']).optional() })
+
+const atOnce = 1_000
+
+const Replay = z
+  .strictObject({ ids: z.array(z.uuid()).min(1).max(atOnce).optional(), ...filter })
+  .refine((wish) => Object.keys(wish).length > 0, 'name ids, or what they have in common')
+  .refine(({ ids, ...common }) => ids === undefined || Object.keys(common).length === 0, 'ids, or a filter, not both')
+  .meta({ examples: [{ service: 'transactions', error: 'TypeError' }] })
+
+const Replayed = z.object({
+  replayed: z.int(),
+  more: z.boolean().describe(`More of them are open: ${atOnce} go at once, the oldest first`),
 })
+
+const Discard = z
+  .strictObject({ reason: text(500) })
+  .meta({ examples: [{ reason: 'a test of the manufacturer, the station was never in service' }] })
 
 const tags = ['Dead letters']
 
 /** Records a service could not decide: kept as they came, for a second try. */
-export function deadLetterRoutes(app: Api, { database: { prisma }, replayDeadLetter, pokeOutbox }: RouteContext): void {
+export function deadLetterRoutes(app: Api, context: RouteContext): void {
+  const { database, replayDeadLetters, pokeOutbox } = context
+  const { prisma } = database
+
   app.get(
     '/v1/dead-letters',
     {
@@ -46,17 +84,16 @@ export function deadLetterRoutes(app: Api, { database: { prisma }, replayDeadLet
         response: { 200: pageOf(DeadLetter) },
       },
     },
-    async ({ query: { limit, cursor, station, service, replayed } }) => {
+    async ({ query: { limit, cursor, state, ...common } }) => {
       const before = parseCursor(cursor, z.tuple([z.iso.datetime(), z.uuid()]))
       const createdAt = before && new Date(before[0])
       const rows = await prisma.deadLetter.findMany({
         where: {
-          ...(station === undefined ? {} : { stationId: station }),
-          ...(service === undefined ? {} : { service }),
-          ...(replayed === undefined ? {} : { replayedAt: replayed ? { not: null } : null }),
-          ...(before && createdAt
-            ? { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: before[1] } }] }
-            : {}),
+          AND: [
+            toWhere(common),
+            state === undefined ? {} : states[state],
+            before && createdAt ? { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: before[1] } }] } : {},
+          ],
         },
         orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
         take: limit + 1,
@@ -65,26 +102,126 @@ export function deadLetterRoutes(app: Api, { database: { prisma }, replayDeadLet
     },
   )
 
+  app.get(
+    '/v1/dead-letters/:id',
+    {
+      config: { problems: [404] },
+      schema: { tags, summary: 'Show a dead letter', params: idParams, response: { 200: DeadLetter } },
+    },
+    async ({ params: { id } }) =>
+      toDeadLetter(found(await prisma.deadLetter.findUnique({ where: { id } }), 'dead letter')),
+  )
+
   app.post(
     '/v1/dead-letters/:id/replay',
     {
-      config: { problems: [404] },
+      config: { problems: [404, 409] },
       schema: {
         tags,
         summary: 'Give a dead letter to its service again',
-        description: 'Safe to repeat: what it does is keyed like the first time.',
+        description:
+          'Safe to repeat: what it does is keyed like the first time. What stood in the place of a secret is gone. If it fails again, it is a new dead letter.',
         params: idParams,
         response: { 202: z.undefined().describe('On its way') },
       },
     },
     async (request, reply) => {
       const { id } = request.params
-      const audit = auditStatement(audited(callerOf(request), 'dead-letter.replay', id))
-      if (!(await replayDeadLetter(id, [audit]))) throw notFound('dead letter')
-      pokeOutbox()
+      if ((await replay([id], request)).length === 0) {
+        found(await prisma.deadLetter.findUnique({ where: { id } }), 'dead letter')
+        throw new ProblemError(409, 'The dead letter was discarded.')
+      }
       return reply.code(202).send(undefined)
     },
   )
+
+  app.post(
+    '/v1/dead-letters/replay',
+    {
+      schema: {
+        tags,
+        summary: 'Give many dead letters to their services again',
+        description: 'Those with these ids, or all open ones that match, in the order they first came.',
+        body: Replay,
+        response: { 202: Replayed.describe('On their way') },
+      },
+    },
+    async (request, reply) => {
+      const { ids, ...common } = request.body
+      const chosen = ids ?? (await findOpen(common))
+      const going = await replay(chosen.slice(0, atOnce), request)
+      return reply.code(202).send({ replayed: going.length, more: chosen.length > atOnce })
+    },
+  )
+
+  app.post(
+    '/v1/dead-letters/:id/discard',
+    {
+      config: { problems: [404, 409] },
+      schema: {
+        tags,
+        summary: 'Discard a dead letter',
+        description: 'Nothing shall come of it; it is kept as long as those that were replayed.',
+        params: idParams,
+        body: Discard,
+        response: { 204: z.undefined().describe('Discarded') },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { reason } = request.body
+      const entry = audited(callerOf(request), 'dead-letter.discard', id, { reason })
+      const discarded = await database.query({
+        text: `
+          WITH discarded AS (
+            UPDATE dead_letter SET discarded_at = now(), discard_reason = $2
+            WHERE id = $1::uuid AND replayed_at IS NULL AND discarded_at IS NULL RETURNING id
+          )
+          INSERT INTO audit_entry (actor, action, target_type, target_id, details)
+          SELECT $3, $4, $5, id::text, $6::jsonb FROM discarded RETURNING id`,
+        values: [id, reason, entry.actor, entry.action, entry.targetType, JSON.stringify(entry.details)],
+      })
+      if (discarded.length === 1) return reply.code(204).send(undefined)
+      if ((await prisma.deadLetter.count({ where: { id } })) === 0) throw notFound('dead letter')
+      throw new ProblemError(409, 'The dead letter is not open any more.')
+    },
+  )
+
+  async function replay(ids: readonly string[], request: Parameters<typeof callerOf>[0]): Promise<string[]> {
+    const entry = audited(callerOf(request), 'dead-letter.replay', '')
+    const going = await replayDeadLetters(ids, (targets) => [auditEach(entry, targets)])
+    if (going.length > 0) pokeOutbox()
+    return going
+  }
+
+  async function findOpen(common: Common): Promise<string[]> {
+    const rows = await prisma.deadLetter.findMany({
+      where: { AND: [toWhere(common), states.open] },
+      orderBy: { createdAt: 'asc' },
+      take: atOnce + 1,
+      select: { id: true },
+    })
+    return rows.map(({ id }) => id)
+  }
+}
+
+const states = {
+  open: { replayedAt: null, discardedAt: null },
+  replayed: { replayedAt: { not: null } },
+  discarded: { discardedAt: { not: null } },
+} satisfies Record<string, Prisma.DeadLetterWhereInput>
+
+type Common = Omit<z.infer<typeof listQuery>, 'limit' | 'cursor' | 'state'>
+
+function toWhere({ station, service, topic, action, error, from, to }: Common): Prisma.DeadLetterWhereInput {
+  return {
+    ...(station !== undefined && { stationId: station }),
+    ...(service !== undefined && { service }),
+    ...(topic !== undefined && { topic }),
+    ...(action !== undefined && { headers: { path: ['action'], equals: action } }),
+    ...(error !== undefined && { error: { contains: error } }),
+    ...((from || to) && { createdAt: { ...(from && { gte: from }), ...(to && { lt: to }) } }),
+  }
 }
 
 function toDeadLetter({ offset, headers, value, ...row }: DeadLetterRow): z.infer<typeof DeadLetter> {
@@ -94,8 +231,10 @@ function toDeadLetter({ offset, headers, value, ...row }: DeadLetterRow): z.infe
     offset: String(offset),
     headers: named,
     ...toRedacted(value, named),
+    state: row.discardedAt ? 'discarded' : row.replayedAt ? 'replayed' : 'open',
     createdAt: toTime(row.createdAt),
     replayedAt: toNullableTime(row.replayedAt),
+    discardedAt: toNullableTime(row.discardedAt),
   }
 }
 

@@ -1,5 +1,5 @@
 import { encodeReading, insertInto, newId } from '@busbar/store'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
 
 let api: TestApi
@@ -177,7 +177,9 @@ test('a dead letter is shown without secrets and given to its service again', as
   const row = letter('[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"hunter2hunter2"}]')
   await api.database.prisma.deadLetter.create({ data: row })
 
-  const list = await api.request('viewer', { url: '/v1/dead-letters?replayed=false&service=commands' })
+  const list = await api.request('viewer', {
+    url: '/v1/dead-letters?state=open&service=commands&action=ChangeConfiguration&error=a%20bug',
+  })
   const replay = (id: string) => api.request('operator', { method: 'POST', url: `/v1/dead-letters/${id}/replay` })
 
   expect(list.json().items).toMatchObject([{ id: row.id, error: 'Error: a bug', replayedAt: null }])
@@ -188,4 +190,64 @@ test('a dead letter is shown without secrets and given to its service again', as
   expect(api.replayed).toHaveLength(1)
   const audit = await api.request('auditor', { url: '/v1/audit?targetType=dead-letter' })
   expect(audit.json().items).toMatchObject([{ action: 'dead-letter.replay', targetId: row.id }])
+  const shown = await api.request('viewer', { url: `/v1/dead-letters/${row.id}` })
+  expect(shown.json()).toMatchObject({ id: row.id, frame: expect.stringContaining('"value":"***"') })
+  expect(shown.body).not.toContain('hunter2')
+})
+
+describe('many dead letters', () => {
+  const ids: string[] = []
+  const post = (url: string, payload: object) =>
+    api.request('operator', { method: 'POST', url: `/v1/dead-letters${url}`, payload })
+  const count = async (state: string) =>
+    (await api.request('viewer', { url: `/v1/dead-letters?state=${state}&station=CS-many` })).json().items.length
+
+  beforeAll(async () => {
+    for (let offset = 0n; offset < 4n; offset += 1n) {
+      ids.push(newId())
+      await api.database.prisma.deadLetter.create({
+        data: {
+          id: ids.at(-1) ?? '',
+          service: 'transactions',
+          topic: 'busbar.ocpp.transactions',
+          partition: 0,
+          offset,
+          stationId: 'CS-many',
+          headers: { type: 'call', protocol: 'ocpp1.6', action: offset < 2n ? 'StopTransaction' : 'MeterValues' },
+          value: Buffer.from('[]'),
+          error: 'TypeError: a bug',
+          createdAt: at(Number(offset)),
+        },
+      })
+    }
+  })
+
+  test('a discarded one is not replayed, and why it went stands in the audit log', async () => {
+    expect((await post(`/${ids[0]}/discard`, {})).statusCode).toBe(400)
+    expect((await post(`/${ids[0]}/discard`, { reason: 'a test station' })).statusCode).toBe(204)
+    expect((await post(`/${ids[0]}/discard`, { reason: 'again' })).statusCode).toBe(409)
+    expect((await post(`/${newId()}/discard`, { reason: 'nothing' })).statusCode).toBe(404)
+    expect((await post(`/${ids[0]}/replay`, {})).statusCode).toBe(409)
+
+    const shown = (await api.request('viewer', { url: `/v1/dead-letters/${ids[0]}` })).json()
+    expect(shown).toMatchObject({ state: 'discarded', discardReason: 'a test station', replayedAt: null })
+    const audit = await api.request('auditor', { url: `/v1/audit?targetId=${ids[0]}` })
+    expect(audit.json().items).toMatchObject([{ action: 'dead-letter.discard', details: { reason: 'a test station' } }])
+  })
+
+  test('go by what they have in common, or by their ids; an entry of the audit log each', async () => {
+    const before = api.replayed.length
+    const byAction = await post('/replay', { station: 'CS-many', action: 'StopTransaction' })
+    const byId = await post('/replay', { ids: [ids[0], ids[2]] })
+
+    expect(byAction.json()).toEqual({ replayed: 1, more: false })
+    expect(byId.json()).toEqual({ replayed: 1, more: false })
+    expect(api.replayed.slice(before)).toEqual([ids[1], ids[2]])
+    expect([await count('open'), await count('discarded')]).toEqual([1, 1])
+    for (const wish of [{}, { ids: [ids[1]], service: 'x' }, { ids: [] }, { all: true }]) {
+      expect((await post('/replay', wish)).statusCode, JSON.stringify(wish)).toBe(400)
+    }
+    const audit = await api.request('auditor', { url: `/v1/audit?targetId=${ids[2]}` })
+    expect(audit.json().items).toMatchObject([{ action: 'dead-letter.replay' }])
+  })
 })

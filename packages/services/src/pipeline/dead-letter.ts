@@ -1,5 +1,5 @@
 import { apiSource, type Headers, type LogRecord } from '@busbar/backbone'
-import { findAction, type Payload, type Protocol, redact, redactFrame } from '@busbar/ocpp'
+import { findAction, mapSecrets, type Payload, type Protocol, redact, redactFrame } from '@busbar/ocpp'
 import { newId, type Sql, sql } from '@busbar/store'
 import { isObject } from './objects.js'
 import type { Ports } from './service.js'
@@ -25,7 +25,7 @@ export function deadLetterStatement(service: string, record: LogRecord, cause: u
       toStorableText(record.headers.station ?? record.key),
       JSON.stringify(toStorable(record.headers)),
       withoutSecrets(record),
-      toStorableText(describe(cause)).slice(0, maxErrorLength),
+      toStorableText(describe(cause, secretsOf(record))).slice(0, maxErrorLength),
       now,
     ],
   }
@@ -67,11 +67,48 @@ function withPayload(bytes: Buffer, mask: (action: string, payload: Payload) => 
   return masked === text ? bytes : Buffer.from(masked)
 }
 
-function describe(cause: unknown): string {
-  return cause instanceof Error ? (cause.stack ?? `${cause.name}: ${cause.message}`) : String(cause)
+/** An error may quote what it stumbled over. */
+function describe(cause: unknown, secrets: readonly string[]): string {
+  const text = cause instanceof Error ? (cause.stack ?? `${cause.name}: ${cause.message}`) : String(cause)
+  // What V8 quotes of a text that is no JSON may be a part of a secret.
+  const shown =
+    cause instanceof SyntaxError ? text.replace(/, \.{0,3}".*"\.{0,3} is not valid JSON/s, ' is not valid JSON') : text
+  return secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), shown)
+}
+
+/** Too short, and a mask would say where it stands in words that have nothing to do with it. */
+const minSecretLength = 4
+
+/** What the bytes are kept without. */
+function secretsOf({ headers: { type, action, protocol }, value }: LogRecord): string[] {
+  const found: string[] = []
+  const collect = (secret: string) => {
+    if (secret.length >= minSecretLength) found.push(secret)
+    return secret
+  }
+  const version = (protocol ?? 'ocpp1.6') as Protocol
+  const json = parseOrNull(value.toString('utf8'))
+  if (type === 'call' && Array.isArray(json) && isObject(json[3])) {
+    mapSecrets(version, action ?? '', 'request', json[3], collect)
+  } else if (isObject(json) && isObject(json.payload)) {
+    const name = String(json.action)
+    const versions = type === 'outcome' ? [version] : (['ocpp1.6', 'ocpp2.0.1'] as const)
+    const kind = type === 'outcome' ? 'response' : 'request'
+    for (const each of versions) mapSecrets(each, name, kind, json.payload, collect)
+  }
+  return found
+}
+
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 interface DeadLetterRow {
+  id: string
   topic: string
   key: string
   headers: Headers
@@ -79,26 +116,29 @@ interface DeadLetterRow {
 }
 
 /**
- * Sends a dead letter to its lane again, to be decided by code that has been mended since. Harmless when the record took
- * effect in the meantime: a replay goes through the same keys as the repetition of a station. The record leaves through
- * the outbox of the API, in the commit that marks the letter.
+ * Sends dead letters to their lanes again, in the order they first came, to be decided by code that has been mended since.
+ * Harmless where a record took effect in the meantime: a replay goes through the same keys as the repetition of a station.
+ * The records leave through the outbox of the API, in the commit that marks the letters.
  *
- * @param also statements for the same commit: the audit entry
- * @returns false when there is no such dead letter; nothing is committed then
+ * @param toStatements for the same commit, given the ids that go: the audit entries
+ * @returns the ids that go; of those asked for, not the unknown and the discarded ones
  * @throws UnavailableError
  */
-export async function replayDeadLetter(
+export async function replayDeadLetters(
   { database, backbone }: Pick<Ports, 'database' | 'backbone'>,
-  id: string,
-  also: readonly Sql[] = [],
-): Promise<boolean> {
-  const [row] = await database.query<DeadLetterRow>(findLetter(id))
-  if (!row) return false
-  const { topic, key, value, headers } = row
-  const rows = [{ source: apiSource, topic, key, value, headers }]
-  await database.commit([...backbone.outbox.insert(rows), markReplayed(id), ...also])
-  return true
+  ids: readonly string[],
+  toStatements: (ids: readonly string[]) => readonly Sql[] = () => [],
+): Promise<string[]> {
+  const letters = await database.query<DeadLetterRow>(findLetters(ids))
+  if (letters.length === 0) return []
+  const found = letters.map(({ id }) => id)
+  const rows = letters.map(({ topic, key, value, headers }) => ({ source: apiSource, topic, key, value, headers }))
+  await database.commit([...backbone.outbox.insert(rows), markReplayed(found), ...toStatements(found)])
+  return found
 }
 
-const findLetter = sql('SELECT topic, station_id AS key, headers, value FROM dead_letter WHERE id = $1')
-const markReplayed = sql('UPDATE dead_letter SET replayed_at = now() WHERE id = $1')
+const findLetters = sql(
+  `SELECT id, topic, station_id AS key, headers, value FROM dead_letter
+   WHERE id = ANY($1::uuid[]) AND discarded_at IS NULL ORDER BY topic, partition, "offset"`,
+)
+const markReplayed = sql('UPDATE dead_letter SET replayed_at = now() WHERE id = ANY($1::uuid[])')

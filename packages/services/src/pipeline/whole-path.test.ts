@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createJournalService } from '../journal/service.js'
 import { createStationsService } from '../stations/service.js'
 import { stationsDeps } from '../stations/testing.js'
-import { replayDeadLetter } from './dead-letter.js'
+import { replayDeadLetters } from './dead-letter.js'
 import { startDueJobs } from './due-jobs.js'
 import { runService } from './run-service.js'
 import { answer, type Ports, type Service } from './service.js'
@@ -119,12 +119,12 @@ test('a dead letter is decided after the bug is mended and the letter replayed',
   running.push(sender)
 
   isMended = true
-  expect(await replayDeadLetter(ports, String(letter?.id))).toBe(true)
+  expect(await replayDeadLetters(ports, [String(letter?.id)])).toEqual([letter?.id])
   sender.poke()
 
   await eventually(() => expect(heard).toMatchObject([{ sequence: 2 }, { sequence: 1 }]))
   expect(await query('SELECT replayed_at IS NOT NULL AS replayed FROM dead_letter')).toEqual([{ replayed: true }])
-  expect(await replayDeadLetter(ports, '00000000-0000-7000-8000-000000000000')).toBe(false)
+  expect(await replayDeadLetters(ports, ['00000000-0000-7000-8000-000000000000'])).toEqual([])
 })
 
 test('a due job comes back to its service as a record, and is gone once it is done', async () => {
