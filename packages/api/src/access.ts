@@ -106,7 +106,10 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'DELETE /v1/token-groups/:id': operators,
 
   'GET /v1/transactions': readers,
+  'GET /v1/transactions/export': readers,
   'GET /v1/transactions/:id': readers,
+  'POST /v1/transactions/:id/close': operators,
+  'POST /v1/transactions/:id/correct': operators,
   'GET /v1/transactions/:id/steps': readers,
   'GET /v1/transactions/:id/readings': readers,
 

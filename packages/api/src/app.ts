@@ -40,6 +40,8 @@ import { stationSecurityRoutes } from './routes/station-security.js'
 import { stationRoutes } from './routes/stations.js'
 import { tokenGroupRoutes } from './routes/token-groups.js'
 import { tokenRoutes } from './routes/tokens.js'
+import { transactionExportRoutes } from './routes/transaction-export.js'
+import { transactionRequestRoutes } from './routes/transaction-requests.js'
 import { transactionRoutes } from './routes/transactions.js'
 import { transferRoutes } from './routes/transfers.js'
 import { trustAnchorRoutes } from './routes/trust-anchors.js'
@@ -115,6 +117,8 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   tokenRoutes,
   tokenGroupRoutes,
   transactionRoutes,
+  transactionExportRoutes,
+  transactionRequestRoutes,
   reservationRoutes,
   localListRoutes,
   certificateAuthorityRoutes,

@@ -28,6 +28,7 @@ export interface ApiPorts {
   >
   files: FileStore
   commands: CommandIntake
+  transactionRequests: TransactionIntake
   /**
    * Brings records back to the services that could not decide them, through the outbox of the API.
    * @param toStatements of the same commit, the audit entries
@@ -41,6 +42,33 @@ export interface ApiPorts {
   metrics: Registry
   /** What this process needs to do its work, by name; the database alone when not given. */
   ready?: () => Promise<Record<string, boolean>>
+}
+
+/** The side of the transactions service that takes operators' requests. */
+export interface TransactionIntake {
+  prepare(request: TransactionRequest): PreparedTransactionRequest
+}
+
+export interface TransactionRequest {
+  transactionId: string
+  stationId: string
+  kind: 'close' | 'correct'
+  /** Times as ISO 8601 in UTC; what is not named stays. */
+  content: { startedAt?: string; endedAt?: string; energyWh?: number }
+  reason: string
+  /** As the audit log names who asked. */
+  actor: string
+  idempotencyKey: string
+  /** Id of the API key; idempotency keys are unique within it. */
+  requestedBy: string
+}
+
+export interface PreparedTransactionRequest {
+  id: string
+  /** Tells a repeated request from another one under the same key. */
+  requestHash: string
+  /** Row and outbox record. Nothing happens when the key was used before; returns a row when the request is new. */
+  statement: Sql
 }
 
 /** The side of the commands service that takes requests. It stands beside the API, so it comes as a port. */

@@ -174,7 +174,7 @@ export async function findCommand(
 }
 
 /** Aborts when the caller hangs up or the API stops. */
-function endOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+export function endOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   return AbortSignal.any([closing, gone.signal])

@@ -21,6 +21,7 @@ import {
   type CommandIntake,
   type CommandRequest,
   type PreparedCommand,
+  type TransactionIntake,
 } from './ports.js'
 
 /** The API on a real database, with a message path of a few lines. */
@@ -83,6 +84,7 @@ export async function startTestApi(
     vault: new Vault('a test secret'),
     files: openLocalFileStore({ folder }),
     commands: fakeIntake,
+    transactionRequests: fakeTransactionIntake,
     replayDeadLetters: async (ids, toStatements) => {
       const found = await database.prisma.deadLetter.findMany({ where: { id: { in: [...ids] }, discardedAt: null } })
       const going = found.map(({ id }) => id)
@@ -155,6 +157,20 @@ const fakeIntake: CommandIntake = {
     findAction(request.protocol, request.action)?.lane === 'commands' || request.action === 'DataTransfer'
       ? prepare(request)
       : { kind: 'invalid', problems: [{ path: '', message: `${request.action} is no action of ours` }] },
+}
+
+/** Writes the request down and sends it nowhere. */
+const fakeTransactionIntake: TransactionIntake = {
+  prepare: ({ transactionId, stationId, kind, content, reason, actor, requestedBy, idempotencyKey }) => {
+    const id = newId()
+    const requestHash = JSON.stringify([transactionId, kind, content, reason])
+    const values = [id, transactionId, stationId, kind, JSON.stringify(content), reason, actor]
+    const text = `
+      INSERT INTO transaction_request (id, transaction_id, station_id, kind, content, reason, actor, requested_by,
+        idempotency_key, request_hash, created_at)
+      VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, now()) ON CONFLICT DO NOTHING RETURNING id`
+    return { id, requestHash, statement: { text, values: [...values, requestedBy, idempotencyKey, requestHash] } }
+  },
 }
 
 function prepare(request: CommandRequest): PreparedCommand {

@@ -28,4 +28,9 @@ export { createReservationsService } from './reservations/service.js'
 export { createSmartChargingService } from './smart-charging/service.js'
 export { startLeaseWatch } from './stations/lease-watch.js'
 export { createStationsService } from './stations/service.js'
+export {
+  createTransactionIntake,
+  type TransactionIntake,
+  type TransactionRequest,
+} from './transactions/operator/intake.js'
 export { createTransactionsService } from './transactions/service.js'

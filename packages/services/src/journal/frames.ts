@@ -33,6 +33,7 @@ const unheard = new Set([
   'password-used',
   'superseded',
   'command-news',
+  'operator-request',
   '',
 ])
 

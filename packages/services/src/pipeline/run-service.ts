@@ -125,6 +125,7 @@ const ownTypes = new Set([
   'password-used',
   'superseded',
   'command-news',
+  'operator-request',
   'certificate-issued',
   'event',
 ])

@@ -1,22 +1,50 @@
-import type { EventDraft } from '../pipeline/service.js'
+import type { DecisionContext, EventDraft } from '../pipeline/service.js'
+import { type Correction, isOtherTotal, toTotals } from './correction.js'
 import { type Snapshot, toEvents } from './events.js'
+import type { OperatorRequest } from './operator/request.js'
 import type { ChargingState } from './state.js'
 import { addFlag, type ChargingTransaction } from './transaction.js'
 
 /**
  * Closes the change one message made: derives energy and status, marks what came after the end, has the row written.
+ * Ended is final for the state and open for evidence: a changed total is kept and told as a correction, never in silence.
  * @param before taken before the message was merged
+ * @param request of an operator; null where the station spoke
  * @returns the events that tell of it
  */
 export function conclude(
   state: ChargingState,
   transaction: ChargingTransaction,
   before: Snapshot,
-  receivedAt: Date,
+  context: DecisionContext,
+  request: OperatorRequest | null = null,
 ): EventDraft[] {
-  if (before.endedAt !== null) addFlag(transaction, 'late')
+  const { receivedAt } = context.record
+  const wasOver = before.endedAt !== null
+  if (wasOver && !request) addFlag(transaction, 'late')
   state.keep(transaction, receivedAt)
-  // Ended is final for the state and open for evidence: a changed total is told as a correction, never in silence.
-  if (before.endedAt !== null && before.energyWh !== transaction.energyWh) addFlag(transaction, 'corrected')
-  return toEvents(before, transaction)
+  const [was, is] = [toTotals(before), toTotals(transaction)]
+  const isCorrected = wasOver && (request !== null || isOtherTotal(was, is))
+  if (isCorrected) addFlag(transaction, 'corrected')
+  if (!request && before.corrected?.measuredEnergyWh !== transaction.corrected?.measuredEnergyWh) {
+    addFlag(transaction, 'conflict')
+  }
+  const correction: Correction | null =
+    request || isCorrected
+      ? {
+          id: request?.id ?? context.newId(),
+          transactionId: transaction.id,
+          stationId: transaction.stationId,
+          kind: request?.kind ?? 'evidence',
+          status: 'applied',
+          refusal: null,
+          actor: request?.actor ?? 'station',
+          reason: request?.reason ?? 'The station told more after the end.',
+          before: was,
+          after: is,
+          at: receivedAt,
+        }
+      : null
+  if (correction) state.addCorrection(correction)
+  return toEvents(before, transaction, correction)
 }

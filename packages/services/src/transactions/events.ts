@@ -1,9 +1,11 @@
 import type { EventDraft } from '../pipeline/service.js'
-import type { ChargingTransaction } from './transaction.js'
+import type { Correction } from './correction.js'
+import { type ChargingTransaction, toNumber } from './transaction.js'
 
 /** What a subscriber is told of; taken before a message is merged. */
 export type Snapshot = Pick<
   ChargingTransaction,
+  | 'status'
   | 'startedAt'
   | 'endedAt'
   | 'energyWh'
@@ -12,32 +14,46 @@ export type Snapshot = Pick<
   | 'evseNumber'
   | 'connectorNumber'
   | 'tokenValue'
+  | 'corrected'
 > & { flags: readonly string[] }
 
 export function snapshot(transaction: ChargingTransaction): Snapshot {
-  const { startedAt, endedAt, energyWh, heldReasons, chargingState, evseNumber, connectorNumber, tokenValue, flags } =
-    transaction
-  return { startedAt, endedAt, energyWh, heldReasons, chargingState, evseNumber, connectorNumber, tokenValue, flags }
+  const { status, startedAt, endedAt, energyWh, heldReasons, chargingState } = transaction
+  const { evseNumber, connectorNumber, tokenValue, corrected, flags } = transaction
+  return {
+    ...{ status, startedAt, endedAt, energyWh, heldReasons, chargingState },
+    ...{ evseNumber, connectorNumber, tokenValue, corrected, flags },
+  }
 }
 
 /**
  * What became known of a transaction, as events: that it started, ended, that its total changed after the end, that
  * it is held; `transaction.updated` for any other change. A message that tells nothing new leads to none.
+ * @param correction that the change is, or leads to
  */
-export function toEvents(before: Snapshot, transaction: ChargingTransaction): EventDraft[] {
+export function toEvents(
+  before: Snapshot,
+  transaction: ChargingTransaction,
+  correction: Correction | null = null,
+): EventDraft[] {
   const types: string[] = []
-  const isCorrected = before.endedAt !== null && before.energyWh !== transaction.energyWh
+  const isCorrected = correction !== null && before.endedAt !== null
   if (before.startedAt === null && transaction.startedAt !== null) types.push('started')
   if (before.endedAt === null && transaction.endedAt !== null) types.push('ended')
   if (isCorrected) types.push('corrected')
   if (types.length === 0 && isDifferent(before, transaction)) types.push('updated')
   if (transaction.heldReasons.some((reason) => !before.heldReasons.includes(reason))) types.push('held')
-  const data = toEventData(transaction)
+  const data = { ...toEventData(transaction), ...(correction && { correction: toCause(correction) }) }
   return types.map((type) => ({
     type: `transaction.${type}`,
     subject: transaction.id,
     data: type === 'corrected' ? { ...data, previousEnergyWh: toNumber(before.energyWh) } : data,
   }))
+}
+
+/** Who changed it after the end, or ended it in the station's stead, and why. */
+function toCause({ id, kind, actor, reason }: Correction): object {
+  return { id, kind, actor, reason }
 }
 
 function isDifferent(before: Snapshot, after: ChargingTransaction): boolean {
@@ -78,9 +94,4 @@ function toEventData(transaction: ChargingTransaction): object {
     heldReasons: transaction.heldReasons,
     flags: transaction.flags,
   }
-}
-
-// Below 10^12 by `toEnergy`.
-function toNumber(wh: bigint | null): number | null {
-  return wh === null ? null : Number(wh)
 }

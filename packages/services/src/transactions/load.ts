@@ -4,9 +4,12 @@ import type { InboundRecord } from '../pipeline/service.js'
 import { needs } from './actions.js'
 import { answeredNeeds } from './answered.js'
 import { foldToken, type Token } from './authorization.js'
-import type { Needs } from './needs.js'
+import type { Correction } from './correction.js'
+import type { Needs, NeedsOf } from './needs.js'
+import { operatorRequestType } from './operator/request.js'
+import { operatorRequestNeeds } from './operator/take-request.js'
 import { loadUnpacked } from './packing.js'
-import { stepColumns, transactionColumns } from './save.js'
+import { correctionColumns, stepColumns, transactionColumns } from './save.js'
 import { type Alias, ChargingState, type Step } from './state.js'
 import type { ChargingTransaction } from './transaction.js'
 
@@ -40,6 +43,8 @@ const selectAliases = selectFrom('transaction_alias', ['stationId', 'ocppId', 't
   stationId: 'text',
   ocppId: 'text',
 })
+
+const selectCorrections = selectFrom('transaction_correction', Object.keys(correctionColumns), { id: 'uuid' })
 
 const columns = Object.keys(transactionColumns)
   .map((name) => `t.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} AS "${name}"`)
@@ -83,14 +88,16 @@ export async function loadState(session: Session, records: readonly InboundRecor
   const answered = requests.flatMap(({ record: { stationId, connectionId }, needs }) =>
     needs.answeredSequence === undefined ? [] : [{ stationId, connectionId, sequence: needs.answeredSequence }],
   )
+  const asked = requests.flatMap(({ needs: { request } }) => request ?? [])
   const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
     wanted.length === 0 ? [] : session.query<Result>(statement())
-  const [tokens, running, known, aliases, answeredSteps, unpacked] = await Promise.all([
+  const [tokens, running, known, aliases, answeredSteps, corrections, unpacked] = await Promise.all([
     read<Token>(folded, () => selectTokens(folded)),
     read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
     read<StationRow>(stations, () => selectStations(stations)),
     read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
     read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
+    read<Correction>(asked, () => selectCorrections(asked.map(({ id }) => ({ id })))),
     loadUnpacked(session, records),
   ])
   const bootCounts = new Map(known.map(({ id, bootCount }) => [id, bootCount]))
@@ -98,17 +105,22 @@ export async function loadState(session: Session, records: readonly InboundRecor
   const transactions = await loadTransactions(session, requests, bootCounts, [
     ...aliases.map(({ transactionId }) => transactionId),
     ...answeredSteps.map(({ transactionId }) => transactionId),
+    ...asked.map(({ transactionId }) => transactionId),
   ])
   const steps = await loadSteps(session, requests, bootCounts, transactions, aliases)
   return new ChargingState({
-    ...{ tokens, running, bootCounts, switches, transactions, aliases, unpacked },
+    ...{ tokens, running, bootCounts, switches, transactions, aliases, corrections, unpacked },
     steps: [...answeredSteps, ...steps].map(toStep),
   })
 }
 
+const recordNeeds: Readonly<Record<string, NeedsOf>> = {
+  answered: answeredNeeds,
+  [operatorRequestType]: operatorRequestNeeds,
+}
+
 function needsOf(record: InboundRecord): Needs {
-  if (record.type === 'answered') return answeredNeeds(record)
-  if (record.type !== 'call') return {}
+  if (record.type !== 'call') return recordNeeds[record.type]?.(record) ?? {}
   const table = needs[toDialect(record.protocol)]
   const of = Object.hasOwn(table, record.action) ? table[record.action] : undefined
   if (!of) return {}

@@ -12,6 +12,8 @@ export interface Needs {
   openTransactions?: boolean
   /** Of its step, in whichever transaction is found. */
   stepKey?: string
+  /** An operator's request, and the transaction it is about, by our own id. */
+  request?: { id: string; transactionId: string }
   /** Number of the frame an `answered` record speaks of. */
   answeredSequence?: number
 }

@@ -27,6 +27,7 @@ export const transactionColumns = {
   energyWh: 'int8',
   energySource: 'text',
   evidence: 'jsonb',
+  corrected: 'jsonb',
   heldReasons: 'text[]',
   flags: 'text[]',
   bootCount: 'int4',
@@ -52,6 +53,22 @@ export const stepColumns = {
   decided: 'jsonb',
   flags: 'text[]',
 } as const satisfies Columns
+
+export const correctionColumns = {
+  id: 'uuid',
+  transactionId: 'uuid',
+  stationId: 'text',
+  kind: 'text',
+  status: 'text',
+  refusal: 'text',
+  actor: 'text',
+  reason: 'text',
+  before: 'jsonb',
+  after: 'jsonb',
+  at: 'timestamptz',
+} as const satisfies Columns
+
+const insertCorrections = insertInto('transaction_correction', correctionColumns)
 
 const upsertTransactions = upsertInto('charging_transaction', transactionColumns, ['id'])
 
@@ -83,6 +100,7 @@ export function saveState(state: ChargingState): Sql[] {
     ...write(upsertTransactions, [...state.changedTransactions]),
     ...write(insertAliases, state.newAliases),
     ...write(upsertSteps, [...state.changedSteps]),
+    ...write(insertCorrections, state.newCorrections),
     ...state.packing.save(),
     ...write(
       insertReadings,

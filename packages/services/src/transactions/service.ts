@@ -4,6 +4,8 @@ import { actions } from './actions.js'
 import { settleAnswered } from './answered.js'
 import { observeClocks } from './clock-skew.js'
 import { loadState } from './load.js'
+import { operatorRequestType } from './operator/request.js'
+import { takeOperatorRequest } from './operator/take-request.js'
 import { isPackJob, packLater } from './packing.js'
 import { saveState } from './save.js'
 import type { ChargingState } from './state.js'
@@ -31,6 +33,14 @@ export function createTransactionsService(): Service<ChargingState> {
 }
 
 function decideMessage(record: InboundRecord, state: ChargingState, context: DecisionContext): Decision {
-  if (record.type === 'call') return decideCall(actions, record, state, context)
-  return record.type === 'answered' ? settleAnswered(record, state) : {}
+  switch (record.type) {
+    case 'call':
+      return decideCall(actions, record, state, context)
+    case 'answered':
+      return settleAnswered(record, state)
+    case operatorRequestType:
+      return takeOperatorRequest(record, state, context)
+    default:
+      return {}
+  }
 }

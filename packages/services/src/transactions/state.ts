@@ -7,6 +7,7 @@ import {
   type PresentedToken,
   type Token,
 } from './authorization.js'
+import type { Correction } from './correction.js'
 import { defaultMaxPowerW } from './energy.js'
 import type { MeterValue } from './meter-values.js'
 import { Packing, type Unpacked } from './packing.js'
@@ -59,6 +60,8 @@ export interface LoadedState {
   transactions: readonly ChargingTransaction[]
   aliases: readonly Alias[]
   steps: readonly Step[]
+  /** What became of operators' requests that come again. */
+  corrections: readonly Correction[]
   /** Transactions that count against a token's limit, loaded or not. */
   running: readonly { tokenId: string; transactionId: string }[]
   /** What is due to be packed. */
@@ -76,6 +79,7 @@ export class ChargingState {
   readonly #steps = new Map<string, Step>()
   readonly #bySequence = new Map<string, Step>()
   readonly #open = new Map<string, Set<ChargingTransaction>>()
+  readonly #corrections = new Map<string, Correction>()
   readonly #running = new Map<string, Set<string>>()
   /** The token a transaction is counted for: an event that comes late may name another. */
   readonly #countedFor = new Map<string, string>()
@@ -84,6 +88,7 @@ export class ChargingState {
   readonly changedSteps = new Set<Step>()
   readonly newAliases: Alias[] = []
   readonly newReadings: ReadingRow[] = []
+  readonly newCorrections: Correction[] = []
   readonly packing: Packing
   readonly #over = new Map<string, ChargingTransaction>()
 
@@ -96,6 +101,7 @@ export class ChargingState {
     for (const transaction of loaded.transactions) this.#index(transaction)
     for (const alias of loaded.aliases) this.#aliases.set(join(alias.stationId, alias.ocppId), alias.transactionId)
     for (const step of loaded.steps) this.#indexStep(step)
+    for (const correction of loaded.corrections) this.#corrections.set(correction.id, correction)
   }
 
   bootCount(stationId: string): number {
@@ -137,8 +143,13 @@ export class ChargingState {
     return this.#bySequence.get(join(stationId, connectionId, sequence)) ?? null
   }
 
+  /** By our own id. */
+  findById(id: string): ChargingTransaction | null {
+    return this.#byId.get(id) ?? null
+  }
+
   getTransaction(id: string): ChargingTransaction {
-    const transaction = this.#byId.get(id)
+    const transaction = this.findById(id)
     if (!transaction) throw new Error(`transaction ${id} is not loaded`)
     return transaction
   }
@@ -183,6 +194,15 @@ export class ChargingState {
     step.connectionId = connectionId
     step.sequence = sequence
     this.addStep(step)
+  }
+
+  findCorrection(id: string): Correction | null {
+    return this.#corrections.get(id) ?? null
+  }
+
+  addCorrection(correction: Correction): void {
+    this.#corrections.set(correction.id, correction)
+    this.newCorrections.push(correction)
   }
 
   addReadings(

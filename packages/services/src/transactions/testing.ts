@@ -2,6 +2,7 @@ import type { Headers } from '@busbar/backbone'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { decisionContext, inboundCall, inboundRecord } from '../pipeline/testing.js'
 import type { Token } from './authorization.js'
+import { type OperatorRequest, operatorRequestType } from './operator/request.js'
 import { createTransactionsService } from './service.js'
 import { ChargingState, type LoadedState } from './state.js'
 
@@ -35,6 +36,7 @@ export function chargingState(loaded: Partial<LoadedState> = {}): ChargingState 
     transactions: [],
     aliases: [],
     steps: [],
+    corrections: [],
     running: [],
     unpacked: [],
   }
@@ -162,3 +164,21 @@ export const idToken = (value: string, type = 'ISO14443') => ({ idToken: value, 
 
 /** 200 while working, 10^4 in CI, 10^5 by `npm run properties`. */
 export const propertyRuns = Number(process.env.PROPERTY_RUNS ?? 200)
+
+/** What an operator decided, four hours after the start. */
+export function operatorRequest(
+  transactionId: string,
+  request: Partial<Omit<OperatorRequest, 'transactionId'>> = {},
+  overrides: Partial<InboundRecord> = {},
+): InboundRecord {
+  const defaults = { id: newId(), kind: 'close', content: {}, reason: 'No Stop came', actor: 'Olga/key-1' } as const
+  return inboundRecord({
+    type: operatorRequestType,
+    connectionId: '',
+    sequence: -1,
+    answer: '',
+    receivedAt: new Date(minute(240)),
+    payload: { ...defaults, ...request, transactionId },
+    ...overrides,
+  })
+}

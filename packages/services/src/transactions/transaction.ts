@@ -6,10 +6,12 @@ import { toInt4 } from './wire.js'
 /**
  * How a message came, as opposed to what it says: `late` (after the end), `corrected` (the total changed after the
  * end), `undecided` (the station was answered before the decision), `matched` (put here for want of a better place),
- * `superseded` (another began on its connector). And what the messages say: `gap`, `conflict`, `clock`.
+ * `superseded` (another began on its connector), `closed` (by an operator). And what the messages say: `gap`, `clock`,
+ * `conflict` (two differ, or one with what an operator set).
  */
 export type TransactionFlag =
   | 'clock'
+  | 'closed'
   | 'conflict'
   | 'corrected'
   | 'gap'
@@ -51,9 +53,23 @@ export interface ChargingTransaction {
   bootCount: number
   lastSeqNo: number | null
   evidence: Evidence
+  /** null until an operator corrected it. */
+  corrected: Corrected | null
   createdAt: Date
   updatedAt: Date
 }
+
+/** What operators set after the end; null where they said nothing. It stands over what the station says, whenever that comes. */
+export interface Corrected {
+  /** ISO 8601 in UTC. */
+  startedAt: string | null
+  endedAt: string | null
+  energyWh: number | null
+  /** Of the registers alone. */
+  measuredEnergyWh: number | null
+}
+
+export const uncorrected: Corrected = { startedAt: null, endedAt: null, energyWh: null, measuredEnergyWh: null }
 
 /** What merging in any order needs to remember besides the values themselves. */
 export interface Evidence {
@@ -131,6 +147,7 @@ export function newTransaction(
     flags: [],
     lastSeqNo: null,
     evidence: { claims: {}, seen: [], firstSeqNo: null },
+    corrected: null,
     createdAt: at,
     updatedAt: at,
   }
@@ -193,16 +210,42 @@ export function mergeSamples(transaction: ChargingTransaction, samples: readonly
 /** Derives what follows from the rest. Call after every merge. */
 export function refresh(transaction: ChargingTransaction, maxPowerW: number): Energy {
   const { evidence } = transaction
-  transaction.status = transaction.startedAt === null ? 'orphan' : transaction.endedAt === null ? 'active' : 'ended'
   const energy = toEnergy(transaction.registers, maxPowerW)
   transaction.energyWh = energy.wh
   transaction.energySource = energy.source
   transaction.heldReasons = energy.heldReasons
+  if (transaction.corrected) overlay(transaction, transaction.corrected)
+  transaction.status = transaction.startedAt === null ? 'orphan' : transaction.endedAt === null ? 'active' : 'ended'
   // seqNo starts at 0 (OCPP 2.0.1 part 2 §1.60), and stations that count on are taken as they are.
   const isComplete = gaps(evidence.seen, evidence.firstSeqNo ?? 0).length === 0
   if (isComplete) removeFlag(transaction, 'gap')
   else addFlag(transaction, 'gap')
   return energy
+}
+
+/** Whoever set the energy has looked at it, so it is held no longer. */
+function overlay(transaction: ChargingTransaction, corrected: Corrected): void {
+  transaction.corrected = { ...corrected, measuredEnergyWh: toNumber(transaction.energyWh) }
+  if (corrected.startedAt !== null) transaction.startedAt = new Date(corrected.startedAt)
+  if (corrected.endedAt !== null) transaction.endedAt = new Date(corrected.endedAt)
+  if (corrected.energyWh === null) return
+  transaction.energyWh = BigInt(corrected.energyWh)
+  transaction.energySource = 'operator'
+  transaction.heldReasons = []
+}
+
+// Below 10^12 by `toEnergy`.
+export function toNumber(wh: bigint | null): number | null {
+  return wh === null ? null : Number(wh)
+}
+
+/** For one whose station never tells its end. */
+export function endAtLastReading(transaction: ChargingTransaction): void {
+  const { start, series } = transaction.registers
+  const times = [start, ...Object.values(series).map(({ last }) => last)].flatMap((reading) => reading?.at ?? [])
+  const latest = times.sort().at(-1)
+  transaction.endedAt = latest === undefined ? transaction.updatedAt : new Date(latest)
+  transaction.stoppedReason = 'Other'
 }
 
 export function addFlag(transaction: { flags: TransactionFlag[] }, flag: TransactionFlag): void {

@@ -39,7 +39,7 @@ export const meterValues: MeterValues = (request, state, context) => {
   if (!merged.includes(true) && !showsPlace) return answer({})
   if (showsPlace) Object.assign(transaction, { evseNumber, connectorNumber: 1 })
   if (transactionId !== null && !isIssuedId(transactionId)) addFlag(transaction, 'matched')
-  return answer({}, { events: conclude(state, transaction, before, receivedAt) })
+  return answer({}, { events: conclude(state, transaction, before, context) })
 }
 
 export const meterValuesNeeds: NeedsOf = (record) => {

@@ -9,7 +9,7 @@ import { toReading } from '../meter-values.js'
 import type { NeedsOf } from '../needs.js'
 import { dropNeedlessIntervals } from '../registers.js'
 import type { ChargingState } from '../state.js'
-import { addFlag, type ChargingTransaction, setToken } from '../transaction.js'
+import { addFlag, type ChargingTransaction, endAtLastReading, setToken } from '../transaction.js'
 import { readOnce, stationTime, toInt4 } from '../wire.js'
 import { idTagCandidates, readIdTag } from './id-tag.js'
 
@@ -91,8 +91,9 @@ function begin(
   transaction: ChargingTransaction,
   start: StartTransactionReading,
   state: ChargingState,
-  { record, now }: DecisionContext,
+  context: DecisionContext,
 ) {
+  const { record, now } = context
   const { receivedAt } = record
   const before = snapshot(transaction)
   const { at, isPlausible } = stationTime(start.timestamp, receivedAt)
@@ -128,7 +129,7 @@ function begin(
     decided,
     flags: [],
   })
-  const events = conclude(state, transaction, before, receivedAt)
+  const events = conclude(state, transaction, before, context)
   return answer(toResponse(transaction, decided), {
     events: [...superseded.events, ...events],
     quirks: [...quirks, ...superseded.quirks],
@@ -159,14 +160,6 @@ function supersede(
     return toEvents(before, each)
   })
   return { events, quirks: isEnding ? earlier.map(() => 'transaction-never-ended' as const) : [] }
-}
-
-function endAtLastReading(transaction: ChargingTransaction): void {
-  const { start, series } = transaction.registers
-  const times = [start, ...Object.values(series).map(({ last }) => last)].flatMap((reading) => reading?.at ?? [])
-  const latest = times.sort().at(-1)
-  transaction.endedAt = latest === undefined ? transaction.updatedAt : new Date(latest)
-  transaction.stoppedReason = 'Other'
 }
 
 /** By the station's clock, unless that is wrong. */

@@ -97,8 +97,9 @@ function end(
   stop: StopTransactionReading,
   stepKey: string,
   state: ChargingState,
-  { record, now }: DecisionContext,
+  context: DecisionContext,
 ) {
+  const { record, now } = context
   const { stationId, receivedAt } = record
   const before = snapshot(transaction)
   const { at, isPlausible } = stationTime(stop.timestamp, receivedAt)
@@ -145,7 +146,7 @@ function end(
     flags: isSecond ? ['conflict'] : [],
   })
   return answer(toResponse(decided), {
-    events: conclude(state, transaction, before, receivedAt),
+    events: conclude(state, transaction, before, context),
     quirks: isIssuedId(stop.transactionId) ? [] : ['transaction-id-unusable'],
   })
 }

@@ -21,7 +21,8 @@ const read = readOnce(readTransactionEvent201)
  * @throws MissingFieldsError (an OcppError) without eventType, seqNo or transactionId
  * @see OCPP 2.0.1 part 2: E01 to E15, §1.60
  */
-export const transactionEvent: TransactionEvent = (request, state, { record, now, newId }) => {
+export const transactionEvent: TransactionEvent = (request, state, context) => {
+  const { record, now, newId } = context
   const { stationId, receivedAt } = record
   const event = read(request, receivedAt)
   const naturalKey = transactionKey201(stationId, event.transactionId)
@@ -86,7 +87,7 @@ export const transactionEvent: TransactionEvent = (request, state, { record, now
     decided,
     flags: before.endedAt === null ? [] : ['late'],
   })
-  return answer(toResponse(decided), { events: conclude(state, transaction, before, receivedAt) })
+  return answer(toResponse(decided), { events: conclude(state, transaction, before, context) })
 }
 
 export const transactionEventNeeds: NeedsOf = (record) => {
