@@ -258,7 +258,7 @@ async function dropTopics(brokers: string, prefix: string): Promise<void> {
 }
 
 /** Every service, for a worker that is not to be special. */
-export const allServices = 'stations,transactions,smart-charging,reservations,commands,journal'
+export const allServices = 'stations,transactions,smart-charging,reservations,commands,notifications,journal'
 
 /**
  * Gateways, workers and an API as processes of their own, on the real services that the environment names. A worker is

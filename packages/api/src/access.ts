@@ -131,6 +131,21 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/dead-letters/:id/discard': operators,
   'GET /v1/events': readers,
 
+  'GET /v1/alerts': readers,
+  'GET /v1/alerts/:id': readers,
+  'POST /v1/alerts/:id/acknowledge': operators,
+
+  'GET /v1/webhooks': operators,
+  'POST /v1/webhooks': admins,
+  'GET /v1/webhooks/:id': operators,
+  'PATCH /v1/webhooks/:id': admins,
+  'DELETE /v1/webhooks/:id': admins,
+  'POST /v1/webhooks/:id/secret': admins,
+  'POST /v1/webhooks/:id/test': operators,
+  'GET /v1/webhooks/:id/deliveries': operators,
+  'GET /v1/webhooks/:id/deliveries/:deliveryId': operators,
+  'POST /v1/webhooks/:id/deliveries/:deliveryId/resend': operators,
+
   'GET /v1/api-keys': admins,
   'POST /v1/api-keys': admins,
   'DELETE /v1/api-keys/:id': admins,

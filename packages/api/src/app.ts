@@ -18,6 +18,7 @@ import { operations } from './operations/index.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
 import { notFound, ProblemError, problemType, sendProblem } from './problems.js'
 import { measureRequests } from './request-metrics.js'
+import { alertRoutes } from './routes/alerts.js'
 import { apiKeyRoutes } from './routes/api-keys.js'
 import { auditRoutes } from './routes/audit.js'
 import { certificateAuthorityRoutes } from './routes/certificate-authorities.js'
@@ -45,6 +46,8 @@ import { transactionRequestRoutes } from './routes/transaction-requests.js'
 import { transactionRoutes } from './routes/transactions.js'
 import { transferRoutes } from './routes/transfers.js'
 import { trustAnchorRoutes } from './routes/trust-anchors.js'
+import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js'
+import { webhookRoutes } from './routes/webhooks.js'
 
 /**
  * The API without its listener: plugins, authentication, routes.
@@ -133,6 +136,9 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   uploadRoutes,
   deadLetterRoutes,
   eventRoutes,
+  alertRoutes,
+  webhookRoutes,
+  webhookDeliveryRoutes,
   apiKeyRoutes,
   auditRoutes,
 ]

@@ -29,6 +29,7 @@ export interface ApiPorts {
   files: FileStore
   commands: CommandIntake
   transactionRequests: TransactionIntake
+  webhooks: WebhookIntake
   /**
    * Brings records back to the services that could not decide them, through the outbox of the API.
    * @param toStatements of the same commit, the audit entries
@@ -74,6 +75,18 @@ export interface PreparedTransactionRequest {
 /** The side of the commands service that takes requests. It stands beside the API, so it comes as a port. */
 export interface CommandIntake {
   prepare(request: CommandRequest): PreparedCommand | Promise<PreparedCommand>
+}
+
+/** The side of service notifications that the API stands on; it comes as a port as well. */
+export interface WebhookIntake {
+  /** @returns what the address would have to be, in words for its owner; null for one that may be called */
+  findFault(url: string): string | null
+  /** Told once; kept sealed. */
+  createSecret(): { secret: string; sealed: string }
+  /** Gives back one row exactly where there is such a delivery. */
+  resend(webhookId: string, deliveryId: string): Sql
+  /** An event that happened to nobody, for this webhook alone. */
+  test(webhookId: string): { deliveryId: string; statement: Sql }
 }
 
 export interface CommandRequest {

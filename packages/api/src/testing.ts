@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -22,6 +22,7 @@ import {
   type CommandRequest,
   type PreparedCommand,
   type TransactionIntake,
+  type WebhookIntake,
 } from './ports.js'
 
 /** The API on a real database, with a message path of a few lines. */
@@ -85,6 +86,7 @@ export async function startTestApi(
     files: openLocalFileStore({ folder }),
     commands: fakeIntake,
     transactionRequests: fakeTransactionIntake,
+    webhooks: fakeWebhooks,
     replayDeadLetters: async (ids, toStatements) => {
       const found = await database.prisma.deadLetter.findMany({ where: { id: { in: [...ids] }, discardedAt: null } })
       const going = found.map(({ id }) => id)
@@ -203,6 +205,25 @@ function prepare(request: CommandRequest): PreparedCommand {
     { text: 'WHERE EXISTS (SELECT FROM command WHERE id = $6::uuid)', values: [id] },
   )
   return { kind: 'ok', id, requestHash, createdAt, expiresAt, statements: [insert, audit] }
+}
+
+/** Calls no private address, and keeps deliveries as service notifications does. */
+const fakeWebhooks: WebhookIntake = {
+  findFault: (url) => (new URL(url).hostname.startsWith('10.') ? 'a public address' : null),
+  createSecret: () => {
+    const secret = `whsec_${randomBytes(24).toString('base64')}`
+    return { secret, sealed: `sealed:${createHash('sha256').update(secret).digest('hex')}` }
+  },
+  resend: (webhookId, id) => ({
+    text: `UPDATE webhook_delivery SET status = 'pending', due_at = now() WHERE webhook_id = $1 AND id = $2 RETURNING id`,
+    values: [webhookId, id],
+  }),
+  test: (webhookId) => {
+    const deliveryId = newId()
+    const text = `INSERT INTO webhook_delivery (id, webhook_id, event_id, event_type, body, status, created_at, expires_at)
+      VALUES ($1, $2, $1::uuid::text, 'busbar.webhook.test.v1', '{}', 'pending', now(), now())`
+    return { deliveryId, statement: { text, values: [deliveryId, webhookId] } }
+  },
 }
 
 let nextOffset = 0n

@@ -42,6 +42,7 @@ export {
 } from './ports/station-channels.js'
 export type { RedisAddress } from './redis/connection.js'
 export { findRedisWeaknesses } from './redis/weaknesses.js'
+export { askGateways } from './shared/ask-gateways.js'
 export { jobStatements } from './shared/jobs.js'
 export { quirkCounter, sharedMetric } from './shared/registry.js'
 export { type ServiceName, type Topics, topicNames } from './topics.js'

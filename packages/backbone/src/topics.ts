@@ -1,4 +1,12 @@
-const services = ['stations', 'transactions', 'smart-charging', 'reservations', 'commands', 'journal'] as const
+const services = [
+  'stations',
+  'transactions',
+  'smart-charging',
+  'reservations',
+  'commands',
+  'notifications',
+  'journal',
+] as const
 
 /** The services that have a lane; the same names as in the actions table. */
 export type ServiceName = (typeof services)[number]

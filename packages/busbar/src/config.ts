@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isApiRole, oidcAlgorithms, type Role } from '@busbar/api'
 import { fewestReplicas } from '@busbar/backbone'
+import { isEgressOrigin, isNetwork } from '@busbar/services'
 import { z } from 'zod'
 import { findUnprotected } from './protection.js'
 
@@ -153,6 +154,28 @@ const variables = z.strictObject({
   SECURITY_EVENT_DAYS: days.min(1).default(365),
   /** Of commands and what came of them: transfers, reservations, charging profiles, root and old station certificates. */
   HISTORY_DAYS: days.min(30).default(365),
+  /** How long something may last before it is an alert, where a station's switches say nothing; 0 is for ever. */
+  ALERT_OFFLINE_MINUTES: z.coerce.number().int().min(0).default(10),
+  ALERT_FAULTED_MINUTES: z.coerce.number().int().min(0).default(1),
+  /** Heartbeat intervals without a word of a connected station. */
+  ALERT_SILENT_INTERVALS: z.coerce.number().int().min(0).default(3),
+  /** Without a word about an active transaction. */
+  ALERT_STUCK_HOURS: z.coerce.number().int().min(0).default(24),
+  ALERT_REFUSED_ATTEMPTS: z.coerce.number().int().min(0).default(3),
+  /** What webhooks may call: `https://*`, `https://*.example.com`, `http://hooks.internal:8080`; `:*` is any port. */
+  WEBHOOK_ALLOW: list
+    .pipe(
+      z.array(
+        z.string().refine(isEgressOrigin, 'scheme://host, or scheme://*, or scheme://*.name, with or without :port'),
+      ),
+    )
+    .default(['https://*']),
+  /** Private networks (CIDR) they may reach; none but public addresses without it. */
+  WEBHOOK_NETWORKS: list.pipe(z.array(z.string().refine(isNetwork, 'networks as 10.1.0.0/16'))).default([]),
+  WEBHOOK_TIMEOUT_SECONDS: z.coerce.number().int().min(1).max(60).default(10),
+  /** Of nothing but failures, until a webhook is given up. */
+  WEBHOOK_DISABLE_HOURS: z.coerce.number().int().min(1).default(72),
+  WEBHOOK_DELIVERY_DAYS: days.min(2).default(30),
   /** Admits unknown stations and stations without credentials; says DEV_SERVICES too. */
   DEV: flag.default(false),
   /** Takes services that anybody may use, or that may lose what they acknowledged. */

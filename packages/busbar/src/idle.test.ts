@@ -25,6 +25,7 @@ const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 const minuteMs = 60_000
 const dayMs = 24 * 60 * minuteMs
 const allKinds = [
+  'alert-look',
   'follow-up',
   'issue-certificate',
   'local-list-sync',
@@ -57,6 +58,8 @@ beforeAll(async () => {
     BUSBAR_API_PORT: '0',
     BUSBAR_PARTITIONS: '4',
     BUSBAR_SECRET: 'a secret of forty characters for the tests',
+    // More than the test lasts: who is silent is looked at each 5 minutes, and the test goes from job to job.
+    BUSBAR_ALERT_SILENT_INTERVALS: '2000',
   })
   platform = { ...(await openPlatform(config, pino({ level: 'silent' }), new Registry())), clock } as Platform
   const workers = await startWorkerRole(platform, serviceNames)

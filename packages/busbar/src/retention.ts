@@ -21,6 +21,7 @@ export function startRetention({ database, config: { values }, log }: Platform):
         journalDays: values.JOURNAL_DAYS,
         securityEventDays: values.SECURITY_EVENT_DAYS,
         historyDays: values.HISTORY_DAYS,
+        webhookDeliveryDays: values.WEBHOOK_DELIVERY_DAYS,
       },
       isStopping,
     )

@@ -12,10 +12,14 @@ import {
   createStationsService,
   createTransactionIntake,
   createTransactionsService,
+  createWebhookIntake,
+  Egress,
+  type NotificationsOptions,
   replayDeadLetters,
   runService,
   startDueJobs,
   startLeaseWatch,
+  startNotifications,
 } from '@busbar/services'
 import type { Config } from './config.js'
 import { showBacklog, showRole } from './metrics.js'
@@ -38,6 +42,7 @@ export const serviceNames = [
   'smart-charging',
   'reservations',
   'commands',
+  'notifications',
   'journal',
 ] as const
 export type RunnableService = (typeof serviceNames)[number]
@@ -111,6 +116,7 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
     'smart-charging': () => runService(createSmartChargingService(), platform),
     reservations: () => runService(createReservationsService(), platform),
     commands: () => runService(createCommandsService(platform), platform),
+    notifications: () => startNotifications(platform, toNotificationsOptions(platform.config)),
     journal: () => runService(createJournalService(), platform),
   }
   const running: Running[] = []
@@ -121,6 +127,27 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
   showBacklog(platform.metrics, platform.database)
   showRole(platform.metrics, 'worker')
   return running
+}
+
+function toNotificationsOptions({ values }: Config): NotificationsOptions {
+  return {
+    alerts: {
+      offlineMinutes: values.ALERT_OFFLINE_MINUTES,
+      faultedMinutes: values.ALERT_FAULTED_MINUTES,
+      silentIntervals: values.ALERT_SILENT_INTERVALS,
+      stuckHours: values.ALERT_STUCK_HOURS,
+      refusedAttempts: values.ALERT_REFUSED_ATTEMPTS,
+    },
+    webhooks: {
+      egress: openEgress(values),
+      timeoutMs: values.WEBHOOK_TIMEOUT_SECONDS * 1_000,
+      disableAfterMs: values.WEBHOOK_DISABLE_HOURS * 3_600_000,
+    },
+  }
+}
+
+function openEgress({ WEBHOOK_ALLOW: origins, WEBHOOK_NETWORKS: networks }: Config['values']): Egress {
+  return new Egress({ origins, networks })
 }
 
 /** REST, live events, documentation; ready when what it leans on and the `parts` beside it are. */
@@ -145,6 +172,7 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
       files,
       commands: createCommandIntake(platform),
       transactionRequests: createTransactionIntake(platform.backbone),
+      webhooks: createWebhookIntake({ vault: platform.vault, egress: openEgress(values) }),
       replayDeadLetters: (ids, toStatements) => replayDeadLetters(platform, ids, toStatements),
       ready: () => readiness(platform, parts, ['postgres', 'log']),
     },

@@ -9,7 +9,14 @@ export function toDialect(protocol: Protocol): Dialect {
 }
 
 /** The services behind the lanes of Kafka; each lane is the topic `busbar.ocpp.<service>`. */
-export type ServiceName = 'stations' | 'transactions' | 'smart-charging' | 'reservations' | 'commands' | 'journal'
+export type ServiceName =
+  | 'stations'
+  | 'transactions'
+  | 'smart-charging'
+  | 'reservations'
+  | 'commands'
+  | 'notifications'
+  | 'journal'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 

@@ -43,6 +43,17 @@ export const stationSwitches: Readonly<Record<string, StationSwitch>> = {
   chargingProfileConnectorZero: flag('Profiles are set at connector 0'),
   chargingProfileNotInRemoteStart: flag('A remote start goes out without its profile'),
 
+  // Alerts, instead of the deployment's settings; 0 is never
+  alertOfflineMinutes: number('An alert after so many minutes without a connection', 0, 525_600),
+  alertFaultedMinutes: number('An alert after so many minutes in status Faulted', 0, 525_600),
+  alertSilentIntervals: number(
+    'An alert after so many heartbeat intervals of a connected station without a word',
+    0,
+    1_000,
+  ),
+  alertStuckHours: number('An alert after so many hours without a word about an active transaction', 0, 8_760),
+  alertRefusedAttempts: number('An alert after so many refused attempts to connect', 0, 1_000_000),
+
   // Reactions: calls that nobody asked for
   localListFallback: flag('A refused differential list leads to one version query and one full list'),
   localListSync: flag('The local list is kept in step with the tokens'),

@@ -1,3 +1,4 @@
+export type { AlertSettings } from './alerts/settings.js'
 export { createBuiltInIssuer } from './certificates/built-in-issuer.js'
 export type { CertificateIssuer, IssueRequest } from './certificates/issuer.js'
 export {
@@ -8,6 +9,7 @@ export {
   type IntakeRequest,
 } from './commands/index.js'
 export { createJournalService } from './journal/service.js'
+export { createNotificationsService, type NotificationsOptions, startNotifications } from './notifications/service.js'
 export { replayDeadLetters } from './pipeline/dead-letter.js'
 export { startDueJobs } from './pipeline/due-jobs.js'
 export { runService } from './pipeline/run-service.js'
@@ -34,3 +36,5 @@ export {
   type TransactionRequest,
 } from './transactions/operator/intake.js'
 export { createTransactionsService } from './transactions/service.js'
+export { Egress, isEgressOrigin, isNetwork } from './webhooks/egress.js'
+export { createWebhookIntake, type WebhookIntake } from './webhooks/intake.js'

@@ -10,7 +10,13 @@ beforeEach(async () => {
 afterEach(() => store.drop())
 
 const now = new Date('2031-12-31T12:00:00Z')
-const retention = { meterReadingDays: 400, journalDays: 90, securityEventDays: 200, historyDays: 365 }
+const retention = {
+  meterReadingDays: 400,
+  journalDays: 90,
+  securityEventDays: 200,
+  historyDays: 365,
+  webhookDeliveryDays: 30,
+}
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000)
 const idOf = (days: number) => newId(daysAgo(days).getTime())
 const stationId = 'CS-1'

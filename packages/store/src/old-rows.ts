@@ -7,6 +7,7 @@ export interface RowRetention {
   journalDays: number
   securityEventDays: number
   historyDays: number
+  webhookDeliveryDays: number
 }
 
 /** What of a table may go after so many days. Nothing of it is billed, and nothing can still come of it. */
@@ -48,6 +49,19 @@ const oldRows: readonly OldRows[] = [
     days: 'historyDays',
     id: 'command_id',
     isOver: `requested_at < $1 AND status <> 'requested'`,
+  },
+  {
+    table: 'webhook_delivery',
+    days: 'webhookDeliveryDays',
+    id: 'id',
+    isOver: 'created_at < $1 AND expires_at < now()',
+  },
+  { table: 'alert', days: 'historyDays', id: 'id', isOver: 'cleared_at < $1' },
+  {
+    table: 'alert_acknowledgement',
+    days: 'historyDays',
+    id: 'alert_id',
+    isOver: 'acknowledged_at < $1 AND NOT EXISTS (SELECT FROM alert WHERE alert.id = alert_id)',
   },
   {
     table: 'station_certificate',

@@ -1,5 +1,5 @@
-import { gatewaysChannel, type RefusedAttempt, refusedChannel, type StationChannels } from '@busbar/backbone'
-import { type Database, newId } from '@busbar/store'
+import { askGateways, type RefusedAttempt } from '@busbar/backbone'
+import type { Database } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { time } from '../schemas.js'
@@ -27,8 +27,6 @@ const RefusedAttempts = z
 
 type Item = z.input<typeof RefusedAttempts>['items'][number]
 
-/** A gateway that is slower is left out. */
-const withinMs = 1_000
 const maxItems = 1_000
 
 /** Callers that were turned away. Gateways keep them in memory only, so they are asked. */
@@ -82,35 +80,4 @@ function merge(attempts: readonly Attempt[]): Item[] {
     }
   }
   return [...items.values()]
-}
-
-async function askGateways(
-  channels: StationChannels,
-  closing: AbortSignal,
-): Promise<{ answers: ReadonlyMap<string, readonly RefusedAttempt[]>; asked: number }> {
-  const id = newId()
-  const answers = new Map<string, readonly RefusedAttempt[]>()
-  let end = () => {}
-  const allAnswered = new Promise<void>((resolve) => {
-    end = resolve
-  })
-  let expected = Number.POSITIVE_INFINITY
-  const unsubscribe = await channels.subscribe(refusedChannel(id), (message) => {
-    if (message.kind !== 'refused-attempts') return
-    answers.set(message.gatewayId, message.attempts)
-    if (answers.size >= expected) end()
-  })
-  const timer = setTimeout(end, withinMs)
-  closing.addEventListener('abort', end)
-  try {
-    const query = { kind: 'refused-query', id } as const
-    const [receivers = 0] = await channels.publish([{ channel: gatewaysChannel, message: query }])
-    expected = receivers
-    if (answers.size < expected && !closing.aborted) await allAnswered
-    return { answers, asked: receivers }
-  } finally {
-    clearTimeout(timer)
-    closing.removeEventListener('abort', end)
-    await unsubscribe()
-  }
 }

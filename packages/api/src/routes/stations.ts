@@ -6,6 +6,7 @@ import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { putListSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
+import { putLook } from '../put-look.js'
 import { booleanQuery, label, stationParams, toNullableTime, toTime } from '../schemas.js'
 import { overlaySwitches } from './presets.js'
 import { RegisteredStation, registerStation, toColumns } from './register-station.js'
@@ -117,6 +118,7 @@ export function stationRoutes(app: Api, context: RouteContext): void {
         }),
         overlaySwitches(prisma, id),
         putListSyncJobs(prisma, id),
+        putLook(prisma, 'alert-look', id),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.update', id, request.body) }),
       ])
       return toStation(found(await findStation(prisma, id), 'station'))
@@ -145,6 +147,7 @@ export function stationRoutes(app: Api, context: RouteContext): void {
       ])
       await prisma.$transaction([
         prisma.station.delete({ where: { id } }),
+        putLook(prisma, 'alert-look', id),
         prisma.stationSecret.deleteMany({ where: { stationId: id } }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.delete', id) }),
       ])

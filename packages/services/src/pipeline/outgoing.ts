@@ -48,7 +48,7 @@ function toCloudEvent(draft: EventDraft, record: InboundRecord, id: string): obj
   return {
     specversion: '1.0',
     id,
-    source: `/busbar/stations/${encodeURIComponent(record.stationId)}`,
+    source: draft.source ?? `/busbar/stations/${encodeURIComponent(record.stationId)}`,
     type: `busbar.${draft.type}.v1`,
     subject: draft.subject,
     time: (draft.time ?? record.receivedAt).toISOString(),

@@ -8,6 +8,7 @@ type Handler<Subject, State> = (subject: Subject, state: State, context: Decisio
 
 /** A CloudEvent off `busbar.events`, as another service wrote it. */
 export interface ReceivedEvent {
+  id: string
   /** `busbar.transaction.started.v1` */
   type: string
   subject: string
@@ -28,7 +29,7 @@ export interface Part<State> {
   jobs?: Readonly<Record<string, Handler<string, State>>>
   /** By type, where the service consumes the topic of events. */
   events?: Readonly<Record<string, Handler<ReceivedEvent, State>>>
-  /** Records of any other type. */
+  /** Records of any other type; by `event` those that `events` does not name. */
   records?: Readonly<Record<string, Handler<InboundRecord, State>>>
   /** Of the records it takes, which are one at least. One query per table. */
   load(session: Session, records: readonly InboundRecord[]): Promise<State>
@@ -50,7 +51,9 @@ function findDecider<State>(part: Part<State>, record: InboundRecord): Decider<S
     case 'due':
       return bind(part.jobs, String(payload.kind), String(payload.key))
     case 'event':
-      return bind(part.events, String(payload.type), payload as unknown as ReceivedEvent)
+      return (
+        bind(part.events, String(payload.type), payload as unknown as ReceivedEvent) ?? bind(part.records, type, record)
+      )
     default:
       return bind(part.records, type, record)
   }

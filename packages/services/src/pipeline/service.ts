@@ -105,8 +105,10 @@ export function answer<const Response extends object>(
   return { ...rest, answer: { result } }
 }
 
-/** Becomes `busbar.<type>.v1` with source `/busbar/stations/<station id>`; id and time are set by the pipeline. */
+/** Becomes `busbar.<type>.v1`; id and time are set by the pipeline. */
 export interface EventDraft {
+  /** Default: `/busbar/stations/<station id>`. */
+  source?: string
   /** 'transaction.started', 'station.status-changed', ... */
   type: string
   /** What the event is about within the station: a transaction's id, 'evse/1/connector/2', ... */
