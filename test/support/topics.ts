@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { Kafka, logLevel } from 'kafkajs'
+import { type IHeaders, Kafka, logLevel } from 'kafkajs'
 import { readLogEnds } from './log-ends.js'
 import { type System, services, until } from './system.js'
 
 export interface TopicRecord {
   key: string
   value: Buffer
+  headers: Record<string, unknown>
 }
 
 /** All that a topic holds. @param topic with its prefix */
 export async function readTopic(system: System, topic: string): Promise<TopicRecord[]> {
-  const { rows } = await system.database.query<TopicRecord>('SELECT key, value FROM log_record WHERE topic = $1', [
-    topic,
-  ])
+  const { rows } = await system.database.query<TopicRecord>(
+    'SELECT key, value, headers FROM log_record WHERE topic = $1',
+    [topic],
+  )
   if (rows.length > 0) return rows
   const ends = [...(await readLogEnds(system))].filter(([place]) => place.startsWith(`${topic}/`))
   const expected = ends.reduce((sum, [, end]) => sum + Number(end), 0)
@@ -24,8 +26,8 @@ export async function readTopic(system: System, topic: string): Promise<TopicRec
     const records: TopicRecord[] = []
     await consumer.subscribe({ topic, fromBeginning: true })
     await consumer.run({
-      eachMessage: async ({ message: { key, value } }) => {
-        records.push({ key: String(key), value: value ?? Buffer.alloc(0) })
+      eachMessage: async ({ message: { key, value, headers } }) => {
+        records.push({ key: String(key), value: value ?? Buffer.alloc(0), headers: toTexts(headers) })
       },
     })
     await until(`all of ${topic} is read`, () => records.length >= expected)
@@ -33,6 +35,12 @@ export async function readTopic(system: System, topic: string): Promise<TopicRec
   } finally {
     await consumer.disconnect()
   }
+}
+
+/** Ours pack them all into one. */
+function toTexts(sent: IHeaders = {}): Record<string, unknown> {
+  const texts = Object.fromEntries(Object.entries(sent).map(([name, value]) => [name, String(value)]))
+  return texts.busbar === undefined ? texts : JSON.parse(texts.busbar)
 }
 
 export interface PublicEvent {

@@ -34,7 +34,7 @@ export {
   type TransactionEventReading,
 } from './readers/transaction-event-201.js'
 export { type Repaired, repairInbound } from './repair.js'
-export { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
+export { listSecrets, mapSecrets, maskTexts, redact, redactFrame, redactUrl } from './secrets.js'
 export {
   type CompositePeriod,
   type CompositeRequest,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mapSecrets, redact, redactFrame, redactUrl } from './secrets.js'
+import { listSecrets, mapSecrets, maskTexts, redact, redactFrame, redactUrl } from './secrets.js'
 
 const seal = (value: string) => `sealed:v1:${Buffer.from(value).toString('base64url')}`
 const open = (value: string) => Buffer.from(value.slice('sealed:v1:'.length), 'base64url').toString()
@@ -162,5 +162,18 @@ describe('frames', () => {
     for (const protocol of ['ocpp1.6', 'ocpp2.0.1'] as const) {
       expect(redactFrame(protocol, frame)).not.toContain('hunter2')
     }
+  })
+})
+
+test('what a payload holds of secrets is masked in the words of whoever was sent it', () => {
+  const location = 'ftp://busbar:hunter2:x@files.example/a'
+  const secrets = listSecrets('ocpp1.6', 'GetDiagnostics', 'request', { location })
+
+  expect(secrets).toEqual(['busbar:hunter2:x', 'hunter2:x'])
+  expect(
+    maskTexts({ description: 'no login as busbar with hunter2:x', details: [{ at: location, n: 1 }] }, secrets),
+  ).toEqual({
+    description: 'no login as busbar with ***',
+    details: [{ at: 'ftp://***@files.example/a', n: 1 }],
   })
 })

@@ -40,6 +40,32 @@ export function mapSecrets(
   )
 }
 
+/** What stands in the places of secrets; of credentials in a URL also the password alone. */
+export function listSecrets(protocol: Protocol, action: string, type: MessageType, payload: Payload): string[] {
+  const found: string[] = []
+  mapSecrets(protocol, action, type, payload, (value) => {
+    const [, password] = /^[^:]*:(.+)$/.exec(value) ?? []
+    found.push(value, ...(password === undefined ? [] : [password]))
+    return value
+  })
+  return found
+}
+
+/** A copy with these texts masked wherever they stand: a station may echo what it was sent in words of its own. */
+export function maskTexts<Value>(value: Value, texts: readonly string[]): Value {
+  if (texts.length === 0) return value
+  return mapTexts(value, (text) =>
+    texts.reduce((masked, each) => (each ? masked.replaceAll(each, mask) : masked), text),
+  ) as Value
+}
+
+function mapTexts(value: unknown, map: (text: string) => string): unknown {
+  if (typeof value === 'string') return map(value)
+  if (Array.isArray(value)) return value.map((item) => mapTexts(item, map))
+  if (!isObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, mapTexts(each, map)]))
+}
+
 /** A copy with every secret masked. */
 export function redact(protocol: Protocol, action: string, type: MessageType, payload: Payload): Payload {
   return mapSecrets(protocol, action, type, payload, () => mask)

@@ -1,5 +1,15 @@
 import type { CommandMessage } from '@busbar/backbone'
-import { callFrame, type Frame, findAction, mapSecrets, type Payload, redact, validate } from '@busbar/ocpp'
+import {
+  callFrame,
+  type Frame,
+  findAction,
+  listSecrets,
+  mapSecrets,
+  maskTexts,
+  type Payload,
+  redact,
+  validate,
+} from '@busbar/ocpp'
 import { newId } from '@busbar/store'
 import type { Connection } from './connection.js'
 import { refusalToSend } from './gate.js'
@@ -135,7 +145,7 @@ export class Outbound {
 
   #send(command: CommandMessage): void {
     const connection = this.#connection
-    const { config, vault } = connection.ports
+    const { config } = connection.ports
     const payload = command.payload as Payload
     const row = findAction(connection.protocol, command.action)
     const refusal =
@@ -149,7 +159,7 @@ export class Outbound {
     const messageId = newId()
     let text: string
     try {
-      text = callFrame(messageId, command.action, open(payload))
+      text = callFrame(messageId, command.action, this.#open(command))
     } catch (cause) {
       connection.ports.logger.error({ err: cause, station: connection.station.id }, 'a sealed value does not open')
       this.#unsent(command, 'A sealed value does not open')
@@ -164,32 +174,33 @@ export class Outbound {
       action: command.action,
       messageId,
     })
+  }
 
-    /** Only here, at the socket, a secret is readable. */
-    function open(sealed: Payload): Payload {
-      return mapSecrets(connection.protocol, command.action, 'request', sealed, (value) =>
-        vault.isSealed(value) ? vault.open(value) : value,
-      )
-    }
+  /** Only here, at the socket, a secret is readable. @throws Error when a sealed value does not open */
+  #open({ action, payload }: CommandMessage): Payload {
+    const { protocol, ports } = this.#connection
+    return mapSecrets(protocol, action, 'request', payload as Payload, (value) =>
+      ports.vault.isSealed(value) ? ports.vault.open(value) : value,
+    )
   }
 
   #record({ command, sentAt }: SentCall, frame: StationAnswer, late: boolean): void {
     const connection = this.#connection
     const { action } = command
     const rest = { sentAt: sentAt.toISOString(), late }
+    // It may echo what it was sent.
+    const secrets = listSecrets(connection.protocol, action, 'request', this.#open(command))
     if (frame.kind === 'error') {
       const { code, description, details } = frame
-      // A station may echo what it was sent.
-      const hasSecrets = (findAction(connection.protocol, action)?.secretPaths.length ?? 0) > 0
-      const error = { code, description, details: hasSecrets ? {} : details }
-      this.#outcome(command, 'error', { ...rest, error })
+      this.#outcome(command, 'error', { ...rest, error: maskTexts({ code, description, details }, secrets) })
       return
     }
     const violations = validate(connection.protocol, action, 'response', frame.payload, 'inbound')
     if (violations.length > 0) connection.ports.metrics.quirk('response-schema')
     connection.callAnswered(action, command.payload as Payload, frame.payload)
     const payload = redact(connection.protocol, action, 'response', frame.payload)
-    this.#outcome(command, 'result', { ...rest, payload, ...(violations.length > 0 && { violations }) })
+    const said = maskTexts({ payload, ...(violations.length > 0 && { violations }) }, secrets)
+    this.#outcome(command, 'result', { ...rest, ...said })
   }
 
   #unsent(command: CommandMessage, description: string): void {
