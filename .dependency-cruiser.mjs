@@ -9,6 +9,7 @@ const below = {
   services: ['backbone', 'store', 'ocpp', 'pki'],
   api: ['files', 'backbone', 'store', 'ocpp', 'pki'],
   simulator: ['ocpp'],
+  client: ['api'],
   busbar: ['gateway', 'services', 'api', 'simulator', 'files', 'backbone', 'store', 'ocpp', 'pki'],
 }
 

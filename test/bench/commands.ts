@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StationSocket } from '@busbar/simulator'
+import { ApiClient } from '../support/api-client.js'
 import type { System } from '../support/system.js'
 import { stationPassword } from './stations.js'
 
@@ -17,12 +18,13 @@ export async function roundTrips(system: System): Promise<Record<string, number[
       return { id, socket }
     }),
   )
+  const api = new ApiClient(system.api.url, system.api.key, false)
   const times: number[] = []
   let failed = 0
   const one = async (index: number) => {
     const { id = '' } = stations[index % stations.length] ?? {}
     const sentAt = performance.now()
-    const { body } = await system.api.command(id, 'ClearCache', {})
+    const { body } = await api.command(id, 'ClearCache', {})
     if (body.status === 'accepted') times.push(performance.now() - sentAt)
     else failed += 1
   }

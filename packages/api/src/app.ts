@@ -107,7 +107,8 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   return app
 }
 
-const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
+/** Everything under /v1, and files. */
+export const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   siteRoutes,
   stationRoutes,
   stationGroupRoutes,
@@ -143,7 +144,8 @@ const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] = [
   auditRoutes,
 ]
 
-function createApp(config: ApiConfig, { log }: ApiPorts): Api {
+/** Fastify with our errors and schemas, without a route. */
+export function createApp(config: ApiConfig, { log }: Pick<ApiPorts, 'log'>): Api {
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),

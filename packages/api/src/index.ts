@@ -3,6 +3,7 @@ export { type ApiKeyDraft, createApiKey, createFirstApiKey, type NewApiKey, revo
 export { formatAnchor, type Link, parseAnchor } from './audit-chain/chain.js'
 export { startAuditSealing } from './audit-chain/seal.js'
 export { verifyAudit } from './audit-chain/verify.js'
+export { describeApi } from './describe.js'
 export { deleteOldFiles } from './files/old-files.js'
 export { type HealthPorts, startHealthServer } from './health.js'
 export { type OidcConfig, oidcAlgorithms } from './oidc.js'
