@@ -269,7 +269,11 @@ up)
     case $service in
     postgres) variables DATABASE_URL "postgres://postgres@127.0.0.1:$postgres_port/postgres" ;;
     redis) variables REDIS_URL "redis://127.0.0.1:$redis_port" ;;
-    kafka) variables KAFKA_BROKERS "127.0.0.1:$kafka_port" ;;
+    kafka)
+      variables KAFKA_BROKERS "127.0.0.1:$kafka_port"
+      # For tests that break brokers of their own.
+      echo "export TEST_KAFKA_LIBRARIES=$dir/kafka/lib"
+      ;;
     # For tests alone: they make buckets of their own.
     s3) echo "export TEST_S3_URL=http://busbar:busbar-secret@127.0.0.1:$s3_port" ;;
     esac

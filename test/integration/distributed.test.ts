@@ -4,7 +4,7 @@ import { StationSocket, VirtualStation } from '@busbar/simulator'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkLedgers } from '../support/check-ledgers.js'
-import { allServices, hasServices, type System, services, startDistributed, until } from '../support/system.js'
+import { allServices, hasServices, type System, startDistributed, until } from '../support/system.js'
 
 const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 const terminal = ['accepted', 'rejected', 'error', 'timeout', 'unknown', 'undeliverable', 'expired']
@@ -131,7 +131,7 @@ describe.skipIf(!hasServices())('two gateways, two workers, Kafka with 12 partit
     await system.api.registerStation(id, password)
     const kafka = new Kafka({
       clientId: 'outside',
-      brokers: (services.brokers ?? '').split(','),
+      brokers: system.brokers,
       logLevel: logLevel.NOTHING,
     })
     const consumer = kafka.consumer({ groupId: `outside-${randomUUID()}` })

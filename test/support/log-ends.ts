@@ -1,5 +1,5 @@
 import { Kafka, logLevel } from 'kafkajs'
-import { type System, services, until } from './system.js'
+import { type System, until } from './system.js'
 
 /** Where each partition of the event log ends, by `topic/partition`. */
 export async function readLogEnds(system: System): Promise<Map<string, bigint>> {
@@ -7,7 +7,7 @@ export async function readLogEnds(system: System): Promise<Map<string, bigint>> 
     'SELECT topic, partition, next::text FROM log_partition',
   )
   if (rows.length > 0) return new Map(rows.map(({ topic, partition, next }) => [`${topic}/${partition}`, BigInt(next)]))
-  const brokers = (services.brokers ?? '').split(',')
+  const { brokers } = system
   const admin = new Kafka({ clientId: 'log-ends', brokers, logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
   try {

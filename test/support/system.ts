@@ -1,99 +1,43 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { ApiClient } from './api-client.js'
-
-const binary =
-  // A build with a fault, where the conformance cases hunt for mutants.
-  process.env.TEST_BUSBAR_BINARY ?? fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
+import { BusbarProcess, freePort, ready, until } from './processes.js'
 
 const masterSecret = 'a secret of forty characters for the tests'
 
-export const services = {
-  databaseUrl: process.env.TEST_DATABASE_URL,
-  brokers: process.env.TEST_KAFKA_BROKERS,
-  redisUrl: process.env.TEST_REDIS_URL,
+export { BusbarProcess, until } from './processes.js'
+
+/** What a distributed system leans on. */
+export interface Services {
+  /** Of any database of the server; a system makes its own. */
+  databaseUrl: string
+  /** host:port of each, comma-separated. */
+  brokers: string
+  redisUrl: string
+  /** How often Kafka keeps each record. */
+  replication?: number
+  /** Where one process of the system finds them, if that differs from the others. */
+  environmentOf?(processName: string, databaseName: string): Promise<Record<string, string>>
+}
+
+/** Those that the environment names, '' where it names none. */
+export const services: Services = {
+  databaseUrl: process.env.TEST_DATABASE_URL ?? '',
+  brokers: process.env.TEST_KAFKA_BROKERS ?? '',
+  redisUrl: process.env.TEST_REDIS_URL ?? '',
 }
 
 /** Whether the real services are named. @throws where they are required (CI) and one is missing */
 export function hasServices(): boolean {
-  const missing = Object.entries(services).filter(([, value]) => !value)
+  const missing = Object.entries(services).filter(([, value]) => value === '')
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`Required but not named in the environment: ${missing.map(([name]) => name).join(', ')}`)
   }
   return missing.length === 0
-}
-
-/** What still runs when the test process ends, as after a start that failed half-way, ends with it. */
-const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) for (const signal of ['SIGCONT', 'SIGTERM'] as const) child.kill(signal)
-})
-
-/** One Busbar process of a test. */
-export class BusbarProcess {
-  readonly name: string
-  readonly port: number
-  /** Where its health and metrics are. */
-  readonly healthPort: number
-  /** null where it takes nobody over TLS. */
-  readonly tlsPort: number | null
-  readonly child: ChildProcess
-  readonly exited: Promise<number | null>
-
-  constructor(
-    name: string,
-    args: string[],
-    env: Record<string, string>,
-    port: number,
-    logFile: string,
-    nodeArgs: readonly string[] = [],
-  ) {
-    this.name = name
-    this.port = port
-    this.healthPort = Number(env.BUSBAR_HEALTH_PORT ?? env.BUSBAR_API_PORT)
-    this.tlsPort = env.BUSBAR_GATEWAY_TLS_PORT === undefined ? null : Number(env.BUSBAR_GATEWAY_TLS_PORT)
-    this.child = spawn(process.execPath, [...nodeArgs, binary, ...args], {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const log = createWriteStream(logFile, { flags: 'a' })
-    this.child.stdout?.pipe(log)
-    this.child.stderr?.pipe(log)
-    running.add(this.child)
-    this.exited = new Promise((resolve) =>
-      this.child.on('exit', (code) => {
-        running.delete(this.child)
-        resolve(code)
-      }),
-    )
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.child.kill(signal)
-  }
-
-  /** In Prometheus text format. */
-  async metrics(): Promise<string> {
-    return (await fetch(`http://127.0.0.1:${this.healthPort}/metrics`)).text()
-  }
-
-  /** SIGTERM, and SIGKILL for one that does not go within 20 s. */
-  async stop(): Promise<void> {
-    this.signal('SIGCONT')
-    this.signal('SIGTERM')
-    const gone = await Promise.race([this.exited.then(() => true), sleep(20_000, false, { ref: false })])
-    if (!gone) this.signal('SIGKILL')
-    await this.exited
-  }
 }
 
 export interface System {
@@ -107,6 +51,8 @@ export interface System {
   secureUrls: string[]
   database: pg.Pool
   topicPrefix: string
+  /** host:port of each Kafka broker; empty where the log is in Postgres. */
+  brokers: string[]
   masterSecret: string
   /** Starts one more (or the killed one again) on the same port. */
   restartGateway(index: number): Promise<void>
@@ -123,59 +69,6 @@ async function tlsPortOf(env: Record<string, string>): Promise<Record<string, st
 }
 
 const secureUrlOf = ({ tlsPort }: BusbarProcess) => (tlsPort === null ? [] : [`wss://127.0.0.1:${tlsPort}/ocpp`])
-
-const portsPerProcess = 100
-const portBlocks = 220
-let portsTaken = 0
-
-/**
- * Below the ports that Linux gives to whoever connects somewhere, and apart from those of the test processes beside this
- * one: each may be taken again before our process listens on it.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 10_000 + (process.pid % portBlocks) * portsPerProcess + (portsTaken++ % portsPerProcess)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!isFree) continue
-    await new Promise((resolve) => server.close(resolve))
-    return port
-  }
-}
-
-/** Waits until the check gives something. @throws with what was awaited, after the time */
-export async function until<T>(
-  what: string,
-  check: () => Promise<T | undefined | null | false> | T | undefined | null | false,
-  timeoutMs = 30_000,
-): Promise<T> {
-  const deadline = Date.now() + timeoutMs
-  while (Date.now() < deadline) {
-    const found = await check()
-    if (found) return found
-    await sleep(50)
-  }
-  throw new Error(`Not within ${timeoutMs} ms: ${what}`)
-}
-
-async function ready(process: BusbarProcess, port: number, logFile: string): Promise<void> {
-  let exitCode: number | null | undefined
-  void process.exited.then((code) => {
-    exitCode = code
-  })
-  await until(
-    `${process.name} ready (its log: ${logFile})`,
-    async () => {
-      if (exitCode !== undefined) throw new Error(`${process.name} exited with ${exitCode}; its log: ${logFile}`)
-      const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null)
-      return response?.ok
-    },
-    60_000,
-  )
-}
 
 async function readLogs(folder: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.log'))
@@ -231,6 +124,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     secureUrls: secureUrlOf(up),
     database,
     topicPrefix: 'busbar',
+    brokers: [],
     masterSecret,
     restartGateway: restart,
     restartWorker: restart,
@@ -261,19 +155,18 @@ async function dropTopics(brokers: string, prefix: string): Promise<void> {
 export const allServices = 'stations,transactions,smart-charging,reservations,commands,notifications,journal'
 
 /**
- * Gateways, workers and an API as processes of their own, on the real services that the environment names. A worker is
- * named by its services, comma-separated.
+ * Gateways, workers and an API as processes of their own, on real services. A worker is named by its services,
+ * comma-separated.
  */
 export async function startDistributed(
   size: { gateways: number; workers: readonly string[]; partitions?: number; nodeArgs?: readonly string[] },
   env: Record<string, string> = {},
+  on: Services = services,
 ): Promise<System> {
-  const { databaseUrl = '', brokers = '', redisUrl = '' } = services
+  const { databaseUrl, brokers, redisUrl, replication = 1 } = on
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-system-'))
   const name = `test_${randomBytes(6).toString('hex')}`
-  const admin = new pg.Client(databaseUrl)
-  await admin.connect()
-  await admin.query(`CREATE DATABASE ${name}`)
+  await onServer(databaseUrl, `CREATE DATABASE ${name}`)
   const url = new URL(databaseUrl)
   url.pathname = `/${name}`
   const environment = {
@@ -282,6 +175,7 @@ export async function startDistributed(
     BUSBAR_REDIS_URL: redisUrl,
     BUSBAR_TOPIC_PREFIX: name,
     BUSBAR_PARTITIONS: String(size.partitions ?? 12),
+    BUSBAR_REPLICATION: String(replication),
     BUSBAR_SECRET: masterSecret,
     BUSBAR_HOST: '127.0.0.1',
     BUSBAR_LOG_LEVEL: 'info',
@@ -289,6 +183,10 @@ export async function startDistributed(
     BUSBAR_DEV_SERVICES: 'true',
     ...env,
   }
+  const environmentOf = async (processName: string) => ({
+    ...environment,
+    ...(await on.environmentOf?.(processName, name)),
+  })
   const command = async (...args: string[]) => {
     const output = path.join(folder, `${args[0]}.out`)
     const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output)
@@ -311,7 +209,7 @@ export async function startDistributed(
     const process = new BusbarProcess(
       `gateway ${index}`,
       ['gateway'],
-      { ...environment, ...tls, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
+      { ...(await environmentOf(`gateway ${index}`)), ...tls, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
       port,
       logFile,
       size.nodeArgs,
@@ -325,7 +223,7 @@ export async function startDistributed(
     const process = new BusbarProcess(
       `worker ${index}`,
       ['worker', '--services', size.workers[index] ?? allServices],
-      { ...environment, BUSBAR_HEALTH_PORT: String(healthPort) },
+      { ...(await environmentOf(`worker ${index}`)), BUSBAR_HEALTH_PORT: String(healthPort) },
       healthPort,
       logFile,
       size.nodeArgs,
@@ -338,7 +236,7 @@ export async function startDistributed(
   const apiProcess = new BusbarProcess(
     'api',
     ['api'],
-    { ...environment, BUSBAR_API_PORT: String(apiPort) },
+    { ...(await environmentOf('api')), BUSBAR_API_PORT: String(apiPort) },
     apiPort,
     apiLog,
   )
@@ -348,6 +246,7 @@ export async function startDistributed(
     ready(apiProcess, apiPort, apiLog),
   ])
   const database = new pg.Pool({ connectionString: url.toString(), max: 4 })
+  database.on('error', () => {})
   return {
     gateways,
     workers,
@@ -357,6 +256,7 @@ export async function startDistributed(
     secureUrls: gateways.flatMap(secureUrlOf),
     database,
     topicPrefix: name,
+    brokers: brokers.split(','),
     masterSecret,
     async restartGateway(index) {
       gateways[index] = await startGateway(index)
@@ -369,10 +269,15 @@ export async function startDistributed(
     async stop() {
       await database.end()
       await Promise.all([...gateways, ...workers, apiProcess].map((process) => process.stop()))
-      await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)
-      await admin.end()
+      await onServer(databaseUrl, `DROP DATABASE ${name} WITH (FORCE)`)
       await dropTopics(brokers, name)
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+async function onServer(databaseUrl: string, text: string): Promise<void> {
+  const admin = new pg.Client(databaseUrl)
+  await admin.connect()
+  await admin.query(text).finally(() => admin.end())
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type IHeaders, Kafka, logLevel } from 'kafkajs'
 import { readLogEnds } from './log-ends.js'
-import { type System, services, until } from './system.js'
+import { type System, until } from './system.js'
 
 export interface TopicRecord {
   key: string
@@ -18,7 +18,7 @@ export async function readTopic(system: System, topic: string): Promise<TopicRec
   if (rows.length > 0) return rows
   const ends = [...(await readLogEnds(system))].filter(([place]) => place.startsWith(`${topic}/`))
   const expected = ends.reduce((sum, [, end]) => sum + Number(end), 0)
-  const brokers = (services.brokers ?? '').split(',')
+  const { brokers } = system
   const kafka = new Kafka({ clientId: 'topics', brokers, logLevel: logLevel.NOTHING })
   const consumer = kafka.consumer({ groupId: `topics-${randomUUID()}` })
   await consumer.connect()

@@ -1,10 +1,10 @@
-import { connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, openDatabase, type Sql } from './database.js'
 import { DataError, OffsetConflictError, toStoreError, UnavailableError } from './errors.js'
 import { newId } from './new-id.js'
 import { insertInto } from './rows.js'
 import { createTestDatabase, type TestDatabase } from './testing.js'
+import { type NetworkOptions, startNetwork } from './testing-network.js'
 
 let store: TestDatabase
 beforeAll(async () => {
@@ -52,8 +52,7 @@ describe('commit', () => {
   })
 
   test('writes its statements without waiting for each other', async () => {
-    const proxy = await startProxy(store.url, { delayMs: 40 })
-    const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 5000 })
+    const { database, stop } = await openBehind(5000, { delayMs: 40 })
     await database.ping()
     const startedAt = performance.now()
 
@@ -61,31 +60,28 @@ describe('commit', () => {
 
     // One after the other the ten statements would take ten round trips of 40 ms.
     expect(performance.now() - startedAt).toBeLessThan(200)
-    await database.close()
-    await proxy.stop()
+    await stop()
   })
 
   test('a connection lost between COMMIT and its answer is UnavailableError: nobody knows, redo it', async () => {
-    const proxy = await startProxy(store.url, { cutAt: 'COMMIT' })
-    const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 5000 })
+    const judge = (sent: Buffer) => (sent.includes('COMMIT') ? 'cut-after' : 'pass')
+    const { database, stop } = await openBehind(5000, { judge })
     const id = newId()
 
     const cut = database.commit([insertSites([{ id, name: 'Depot' }]), statement('SELECT 1')])
     await expect(cut).rejects.toBeInstanceOf(UnavailableError)
 
     await expect.poll(() => siteExists(id)).toBe(true)
-    await database.close()
-    await proxy.stop()
+    await stop()
   })
 
   test('a Postgres that stops answering is given up after the statement timeout', async () => {
-    const proxy = await startProxy(store.url, { silentAt: 'SELECT 42' })
-    const database = openDatabase({ url: proxy.url, poolSize: 1, statementTimeoutMs: 200 })
+    const judge = (sent: Buffer) => (sent.includes('SELECT 42') ? 'swallow' : 'pass')
+    const { database, stop } = await openBehind(200, { judge })
 
     await expect(database.commit([statement('SELECT 42')])).rejects.toBeInstanceOf(UnavailableError)
 
-    await database.close()
-    await proxy.stop()
+    await stop()
   })
 })
 
@@ -336,38 +332,18 @@ describe('advance_offsets', () => {
 const connections = async (database: Database, pid: number | undefined) =>
   (await database.query(statement('SELECT 1 AS one FROM pg_stat_activity WHERE pid = $1', [pid]))).length
 
-/** Stands between us and Postgres: slow, or cut or silent once a text went through. */
-async function startProxy(url: string, fault: { delayMs?: number; cutAt?: string; silentAt?: string }) {
-  const target = new URL(url)
-  const sockets = new Set<Socket>()
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port || 5432), target.hostname)
-    let silent = false
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-    }
-    client.on('data', (data) => {
-      if (fault.silentAt && data.includes(fault.silentAt)) silent = true
-      if (fault.cutAt && data.includes(fault.cutAt)) client.destroy()
-      if (!silent) upstream.write(data)
-    })
-    upstream.on('data', (data) => {
-      if (client.writable) setTimeout(() => client.write(data), fault.delayMs ?? 0)
-    })
-    client.on('end', () => upstream.end())
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  if (!address || typeof address === 'string') throw new Error('no port')
-  const proxied = new URL(url)
-  proxied.port = String(address.port)
-  proxied.hostname = '127.0.0.1'
+/** Stands between us and Postgres. */
+async function openBehind(statementTimeoutMs: number, options: NetworkOptions) {
+  const url = new URL(store.url)
+  const target = { host: url.hostname, port: Number(url.port) }
+  const network = await startNetwork(() => target, options)
+  url.host = `127.0.0.1:${network.port}`
+  const database = openDatabase({ url: url.href, poolSize: 1, statementTimeoutMs })
   return {
-    url: proxied.href,
+    database,
     stop: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
+      await database.close()
+      await network.close()
     },
   }
 }

@@ -44,5 +44,6 @@ export {
   upsertInto,
 } from './rows.js'
 export { createTestDatabase, type TestDatabase } from './testing.js'
+export { type BreakableNetwork, type Fate, type NetworkOptions, startNetwork } from './testing-network.js'
 export { Vault } from './vault.js'
 export { findPostgresWeaknesses } from './weaknesses.js'

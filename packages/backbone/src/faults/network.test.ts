@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { openDatabase, UnavailableError } from '@busbar/store'
+import { type BreakableNetwork, openDatabase, startNetwork, UnavailableError } from '@busbar/store'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { countOf, describeDistributed, type Harness, log, services, sides, until } from '../contract/sides.js'
@@ -7,7 +7,6 @@ import { type ChannelMessage, type Newcomer, openDistributedBackbone, stationCha
 import { openKafkaEventLog } from '../kafka/event-log.js'
 import { backboneMetrics } from '../shared/metrics.js'
 import { createApplied, insertApplied, readApplied } from './applied.js'
-import { type BreakableNetwork, startProxy } from './proxy.js'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
@@ -24,7 +23,8 @@ describe.each(sides)('Postgres away, $name', (side) => {
     harness = await side.open()
     await harness.database.query(createApplied)
     const url = new URL(harness.url)
-    const proxy = await startProxy({ host: url.hostname, port: Number(url.port) })
+    const target = { host: url.hostname, port: Number(url.port) }
+    const proxy = await startNetwork(() => target)
     url.port = String(proxy.port)
     const database = openDatabase({ url: url.href, poolSize: 3, statementTimeoutMs: 1000 })
     stops.push(proxy.close, database.close)
@@ -164,7 +164,8 @@ describeDistributed('Redis away', (side) => {
     heard.length = 0
     harness = await side.open({ partitions: 1 })
     const redisUrl = new URL(services?.redisUrl ?? '')
-    proxy = await startProxy({ host: redisUrl.hostname, port: Number(redisUrl.port) })
+    const target = { host: redisUrl.hostname, port: Number(redisUrl.port) }
+    proxy = await startNetwork(() => target)
     redisUrl.port = String(proxy.port)
     const backbone = await openDistributedBackbone({
       database: harness.database,

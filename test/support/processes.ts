@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const binary =
+  // A build with a fault, where the conformance cases hunt for mutants.
+  process.env.TEST_BUSBAR_BINARY ?? fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
+
+/** What still runs when the test process ends, as after a start that failed half-way, ends with it. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) for (const signal of ['SIGCONT', 'SIGTERM'] as const) child.kill(signal)
+})
+
+export function endWithUs(child: ChildProcess): void {
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+}
+
+/** One Busbar process of a test. */
+export class BusbarProcess {
+  readonly name: string
+  readonly port: number
+  /** Where its health and metrics are. */
+  readonly healthPort: number
+  /** null where it takes nobody over TLS. */
+  readonly tlsPort: number | null
+  readonly child: ChildProcess
+  readonly exited: Promise<number | null>
+
+  constructor(
+    name: string,
+    args: string[],
+    env: Record<string, string>,
+    port: number,
+    logFile: string,
+    nodeArgs: readonly string[] = [],
+  ) {
+    this.name = name
+    this.port = port
+    this.healthPort = Number(env.BUSBAR_HEALTH_PORT ?? env.BUSBAR_API_PORT)
+    this.tlsPort = env.BUSBAR_GATEWAY_TLS_PORT === undefined ? null : Number(env.BUSBAR_GATEWAY_TLS_PORT)
+    this.child = spawn(process.execPath, [...nodeArgs, binary, ...args], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const log = createWriteStream(logFile, { flags: 'a' })
+    this.child.stdout?.pipe(log)
+    this.child.stderr?.pipe(log)
+    endWithUs(this.child)
+    this.exited = new Promise((resolve) => this.child.once('exit', resolve))
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal)
+  }
+
+  /** In Prometheus text format. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.healthPort}/metrics`)).text()
+  }
+
+  /** SIGTERM, and SIGKILL for one that does not go within 20 s. */
+  async stop(): Promise<void> {
+    this.signal('SIGCONT')
+    this.signal('SIGTERM')
+    const gone = await Promise.race([this.exited.then(() => true), sleep(20_000, false, { ref: false })])
+    if (!gone) this.signal('SIGKILL')
+    await this.exited
+  }
+}
+
+const portsPerProcess = 100
+const portBlocks = 220
+let portsTaken = 0
+
+/**
+ * Below the ports that Linux gives to whoever connects somewhere, and apart from those of the test processes beside this
+ * one: each may be taken again before our process listens on it.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + (process.pid % portBlocks) * portsPerProcess + (portsTaken++ % portsPerProcess)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
+}
+
+/** Waits until the check gives something. @throws with what was awaited, after the time */
+export async function until<T>(
+  what: string,
+  check: () => Promise<T | undefined | null | false> | T | undefined | null | false,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  while (Date.now() < deadline) {
+    const found = await check()
+    if (found) return found
+    await sleep(50)
+  }
+  throw new Error(`Not within ${timeoutMs} ms: ${what}`)
+}
+
+export async function ready(process: BusbarProcess, port: number, logFile: string): Promise<void> {
+  let exitCode: number | null | undefined
+  void process.exited.then((code) => {
+    exitCode = code
+  })
+  await until(
+    `${process.name} ready (its log: ${logFile})`,
+    async () => {
+      if (exitCode !== undefined) throw new Error(`${process.name} exited with ${exitCode}; its log: ${logFile}`)
+      const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null)
+      return response?.ok
+    },
+    60_000,
+  )
+}
