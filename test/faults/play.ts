@@ -2,24 +2,30 @@ import { makeDoors } from '../support/doors.js'
 import { allServices, hasServices, startDistributed, startEmbedded } from '../support/system.js'
 import { Rig, rigEnvironment, type TestBed, token } from './rig.js'
 import type { Outcome, Row } from './row.js'
+import type { OwnServices } from './services/own-services.js'
 
 export interface Played extends Required<Outcome> {
   row: Row
   seconds: number
 }
 
-/** Two gateways and two workers where the environment names the services they need, else everything in one process. */
-export async function startRig(): Promise<TestBed> {
+/**
+ * Two gateways and two workers, on services of our own or on those that the environment names; without any, everything in
+ * one process.
+ */
+export async function startRig(services: OwnServices | null = null): Promise<TestBed> {
   const doors = await makeDoors()
   const environment = { ...rigEnvironment, ...doors.env }
-  const system = hasServices()
-    ? await startDistributed({ gateways: 2, workers: [allServices, allServices] }, environment)
-    : await startEmbedded(environment)
+  const system =
+    services || hasServices()
+      ? await startDistributed({ gateways: 2, workers: [allServices, allServices] }, environment, services ?? undefined)
+      : await startEmbedded(environment)
   await system.api.registerToken(token)
   await system.api.expect('POST', '/trust-anchors', { name: 'Stations', certificate: doors.stationRoot.certificate })
   return {
     system,
     doors,
+    services,
     async stop() {
       await system.stop()
       await doors.remove()

@@ -4,6 +4,7 @@ import type { Doors } from '../support/doors.js'
 import { readLogEnds, untilDrained } from '../support/log-ends.js'
 import { type System, until } from '../support/system.js'
 import { Random } from './random.js'
+import type { OwnServices } from './services/own-services.js'
 
 export const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
 export const token = 'TOKEN-1'
@@ -16,6 +17,8 @@ export const rigEnvironment = { BUSBAR_TRUSTED_PROXIES: proxy, BUSBAR_LOG_LEVEL:
 export interface TestBed {
   system: System
   doors: Doors
+  /** What the system leans on; null where others lean on it too. */
+  services: OwnServices | null
   stop(): Promise<void>
 }
 
@@ -24,16 +27,24 @@ export class Rig {
   readonly system: System
   readonly doors: Doors
   readonly random: Random
+  readonly #services: OwnServices | null
   readonly #endsAt: number
   readonly #halfTime: number
   readonly #booted = new Set<string>()
 
-  constructor({ system, doors }: Omit<TestBed, 'stop'>, seed: number, minutes: number) {
+  constructor({ system, doors, services }: Omit<TestBed, 'stop'>, seed: number, minutes: number) {
     this.system = system
     this.doors = doors
+    this.#services = services
     this.random = new Random(seed)
     this.#endsAt = Date.now() + minutes * 60_000
     this.#halfTime = Date.now() + minutes * 30_000
+  }
+
+  /** For a row that needs services of its own. */
+  get services(): OwnServices {
+    if (!this.#services) throw new Error('These services are not ours to break')
+    return this.#services
   }
 
   /** The row's time is up: it ends with what it did until now. */

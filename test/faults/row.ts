@@ -9,6 +9,8 @@ export interface Row<Size = unknown> {
   sizes: { small: Size; full: Size }
   /** It stops processes one by one, so each has to be one of its own. */
   needsProcesses?: true
+  /** It breaks Kafka, Redis or Postgres, so they have to be its own. */
+  needsOwnServices?: true
   run(rig: Rig, size: Size): Promise<Outcome>
 }
 

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { play, startRig } from './play.js'
 import { Results } from './results.js'
 import { rows } from './rows/index.js'
+import { type OwnServices, startOwnServices } from './services/own-services.js'
 
 /**
  * `npm run faults -- 1.6`: injects the faults and threats into the running system and holds what came of it against the
@@ -29,17 +30,21 @@ const asked = rows.filter(({ id }) => given.only === '' || given.only.split(',')
 console.log(`seed ${seed}, size ${given.size}, at most ${minutes} minutes a row`)
 
 const results = new Results()
+let services: OwnServices | null = null
 for (const row of asked) {
+  if (row.needsOwnServices) services ??= await startOwnServices()
   // A system of its own: what one row leaves behind slows no other.
-  const bed = await startRig()
+  const bed = await startRig(row.needsOwnServices ? services : null)
   try {
     for (const line of results.add(await play(row, given.size, bed, seed, minutes))) console.log(line)
   } catch (cause) {
     console.log(results.addFailed(row, cause))
   } finally {
+    await services?.heal()
     await bed.stop()
   }
 }
+await services?.stop()
 console.log(['', ...results.toLines(), ''].join('\n'))
 console.log(`${version}: ${asked.length - results.missed} of ${asked.length} rows reach their figures`)
 if (given.only === '') await keep()

@@ -209,7 +209,12 @@ export async function startDistributed(
     const process = new BusbarProcess(
       `gateway ${index}`,
       ['gateway'],
-      { ...(await environmentOf(`gateway ${index}`)), ...tls, BUSBAR_GATEWAY_PORT: String(port), BUSBAR_HEALTH_PORT: String(healthPort) },
+      {
+        ...(await environmentOf(`gateway ${index}`)),
+        ...tls,
+        BUSBAR_GATEWAY_PORT: String(port),
+        BUSBAR_HEALTH_PORT: String(healthPort),
+      },
       port,
       logFile,
       size.nodeArgs,

@@ -11,6 +11,7 @@ import { twoGateways } from './f09-two-gateways.js'
 import { lateCloses } from './f10-late-close.js'
 import { halfOpen } from './f11-half-open.js'
 import { lostWorkersInMidBatch } from './f12-lost-worker.js'
+import { postgresStopped } from './f14-postgres-stopped.js'
 import { slowStations } from './f26-slow-station.js'
 import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
@@ -43,6 +44,7 @@ export const rows: readonly Row[] = [
   lateCloses,
   halfOpen,
   lostWorkersInMidBatch,
+  postgresStopped,
   slowStations,
   floods,
   crossing,

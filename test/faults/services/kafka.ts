@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import path from 'node:path'
@@ -37,7 +37,14 @@ export class OwnKafka {
   /** @param libraries folder of Kafka's jars */
   static async start(folder: string, libraries: string): Promise<OwnKafka> {
     const ports = await Promise.all(
-      brokerIds.map(async (id): Promise<Ports> => ({ id, client: await freePort(), internal: await freePort(), controller: await freePort() })),
+      brokerIds.map(
+        async (id): Promise<Ports> => ({
+          id,
+          client: await freePort(),
+          internal: await freePort(),
+          controller: await freePort(),
+        }),
+      ),
     )
     const links = ports.map(({ client }) => new Link(client))
     const addresses = await Promise.all(links.map(async (link) => `127.0.0.1:${await link.portFor('clients')}`))
@@ -114,7 +121,12 @@ async function prepareBroker(
     'num.io.threads': 4,
   }
   const file = path.join(home, 'server.properties')
-  await writeFile(file, Object.entries(settings).map(([name, value]) => `${name}=${value}\n`).join(''))
+  await writeFile(
+    file,
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  )
   const java = [
     '-Xms64m',
     '-Xmx320m',

@@ -12,7 +12,8 @@ const kafkaLibraries = process.env.TEST_KAFKA_LIBRARIES
 /** Whether services of our own can be started. @throws where they are required (CI) and cannot */
 export function canOwnServices(): boolean {
   if (kafkaLibraries) return true
-  if (process.env.REQUIRE_SERVICES === '1') throw new Error('Required but not named in the environment: TEST_KAFKA_LIBRARIES')
+  if (process.env.REQUIRE_SERVICES === '1')
+    throw new Error('Required but not named in the environment: TEST_KAFKA_LIBRARIES')
   return false
 }
 
@@ -31,7 +32,11 @@ export async function startOwnServices(): Promise<OwnServices> {
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-services-'))
   // Postgres runs as another user.
   await chmod(folder, 0o755)
-  const starting = [OwnKafka.start(folder, kafkaLibraries ?? ''), OwnRedis.start(folder), OwnPostgres.start(folder)] as const
+  const starting = [
+    OwnKafka.start(folder, kafkaLibraries ?? ''),
+    OwnRedis.start(folder),
+    OwnPostgres.start(folder),
+  ] as const
   const stop = async () => {
     const started = await Promise.allSettled(starting)
     await Promise.all(started.map((each) => each.status === 'fulfilled' && each.value.stop()))

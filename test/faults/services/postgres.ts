@@ -48,7 +48,19 @@ export class OwnPostgres {
     const postgres = new OwnPostgres(folder, await newestBinaries(), ownerOf(), await freePort())
     const { data, process } = postgres.#primary
     await postgres.#makeFolder(data)
-    await postgres.#run('initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync')
+    await postgres.#run(
+      'initdb',
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '-A',
+      'trust',
+      '-E',
+      'UTF8',
+      '--locale=C.UTF-8',
+      '--no-sync',
+    )
     await process.start()
     await postgres.addStandby()
     return postgres
@@ -104,7 +116,17 @@ export class OwnPostgres {
   async backUp(folder: string, ...options: string[]): Promise<void> {
     await this.#makeFolder(folder)
     const source = ['-h', '127.0.0.1', '-p', String(this.#primary.port), '-U', 'postgres']
-    await this.#run('pg_basebackup', ...source, '-D', folder, '-X', 'stream', '--checkpoint=fast', '--no-sync', ...options)
+    await this.#run(
+      'pg_basebackup',
+      ...source,
+      '-D',
+      folder,
+      '-X',
+      'stream',
+      '--checkpoint=fast',
+      '--no-sync',
+      ...options,
+    )
   }
 
   /** The primary and its disk are lost: a server on the backup takes its place, without a standby. */

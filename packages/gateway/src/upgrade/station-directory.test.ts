@@ -38,6 +38,21 @@ test('a copy serves only while Postgres gives no answer', async () => {
   await expect(directory.find('CP1')).rejects.toThrow('Postgres is away')
 })
 
+test('a copy from before the station was accepted does not serve: its readings would be refused', async () => {
+  const fake = new FakeDatabase()
+  fake.stations.push(stationRecord({ registration: null }))
+  const directory = directoryOn(fake)
+  await directory.find('CP1')
+
+  fake.isAway = true
+  await expect(directory.find('CP1')).rejects.toThrow('Postgres is away')
+  fake.isAway = false
+  fake.stations[0] = stationRecord({ registration: 'Accepted' })
+  await directory.find('CP1')
+  fake.isAway = true
+  expect(await directory.find('CP1')).toMatchObject({ registration: 'Accepted' })
+})
+
 test('reads a station, its secrets and its registration from Postgres', async () => {
   const { database, drop } = await createTestDatabase()
   try {

@@ -68,7 +68,8 @@ interface Waiter {
 
 /**
  * Stations as Postgres knows them at this moment. The upgrades of one event-loop turn, and those that come while a query
- * runs, share the next query. What was read before serves only while Postgres gives no answer.
+ * runs, share the next query. What was read before serves only while Postgres gives no answer, and only for stations that
+ * were accepted.
  */
 export class StationDirectory {
   readonly #database: Database
@@ -84,7 +85,7 @@ export class StationDirectory {
 
   /**
    * Exact match first, else the only one that differs in letter case.
-   * @throws UnavailableError when Postgres does not answer and this station was not read before
+   * @throws UnavailableError when Postgres does not answer and this station was not read before, or not accepted then
    */
   async find(id: string): Promise<StationRecord | null> {
     const foldedId = id.toLowerCase()
@@ -109,7 +110,8 @@ export class StationDirectory {
       return rows
     } catch (cause) {
       const known = cause instanceof UnavailableError ? this.#cache.get(foldedId) : undefined
-      if (!known) throw cause
+      // One that was not accepted may have been since: the gate would refuse readings that it throws away then.
+      if (!known?.every((row) => registrationOf(row) === 'Accepted')) throw cause
       return known
     } finally {
       clearTimeout(timer)
