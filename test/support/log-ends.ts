@@ -12,12 +12,14 @@ export async function readLogEnds(system: System): Promise<Map<string, bigint>> 
   await admin.connect()
   try {
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(`${system.topicPrefix}.`))
-    const offsets = await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)))
-    return new Map(
-      topics.flatMap((topic, index) =>
-        (offsets[index] ?? []).map(({ partition, high }) => [`${topic}/${partition}`, BigInt(high)] as const),
-      ),
-    )
+    const ends = new Map<string, bigint>()
+    // One after the other: kafkajs asks for the leaders of a topic while it still learns of the next.
+    for (const topic of topics) {
+      for (const { partition, high } of await admin.fetchTopicOffsets(topic)) {
+        ends.set(`${topic}/${partition}`, BigInt(high))
+      }
+    }
+    return ends
   } finally {
     await admin.disconnect()
   }

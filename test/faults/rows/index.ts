@@ -12,6 +12,12 @@ import { lateCloses } from './f10-late-close.js'
 import { halfOpen } from './f11-half-open.js'
 import { lostWorkersInMidBatch } from './f12-lost-worker.js'
 import { postgresStopped } from './f14-postgres-stopped.js'
+import { failover } from './f15-failover.js'
+import { unknownCommits } from './f17-unknown-commit.js'
+import { redisAway } from './f18-redis-away.js'
+import { staleCommands } from './f19-stale-commands.js'
+import { brokerLost } from './f20-broker-lost.js'
+import { kafkaAway } from './f21-kafka-away.js'
 import { slowStations } from './f26-slow-station.js'
 import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
@@ -45,6 +51,12 @@ export const rows: readonly Row[] = [
   halfOpen,
   lostWorkersInMidBatch,
   postgresStopped,
+  failover,
+  unknownCommits,
+  redisAway,
+  staleCommands,
+  brokerLost,
+  kafkaAway,
   slowStations,
   floods,
   crossing,

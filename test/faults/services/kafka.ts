@@ -5,7 +5,6 @@ import net from 'node:net'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Kafka, logLevel } from 'kafkajs'
 import { freePort } from '../../support/processes.js'
 import { Link } from './link.js'
 import { ServiceProcess } from './service-process.js'
@@ -60,21 +59,6 @@ export class OwnKafka {
       throw cause
     }
     return kafka
-  }
-
-  /** Which broker leads most partitions of these topics. */
-  async busiest(topicPrefix: string): Promise<number> {
-    const admin = new Kafka({ clientId: 'rig', brokers: [...this.addresses], logLevel: logLevel.NOTHING }).admin()
-    await admin.connect()
-    try {
-      const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(topicPrefix))
-      const { topics: found } = await admin.fetchTopicMetadata({ topics })
-      const led = found.flatMap(({ partitions }) => partitions.map(({ leader }) => leader))
-      const counts = brokerIds.map((id) => led.filter((leader) => leader === id).length)
-      return counts.indexOf(Math.max(...counts))
-    } finally {
-      await admin.disconnect()
-    }
   }
 
   async stop(): Promise<void> {

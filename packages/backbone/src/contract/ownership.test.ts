@@ -98,6 +98,18 @@ describe.each(sides)('ownership, $name', (side) => {
     expect(heard[1]).toEqual({ ...command(), epoch })
   })
 
+  test('one CALL of a command is handed out once, however often somebody comes with it', async () => {
+    await own(station, 'c1', gateway, 'ocpp1.6')
+    expect(await ownership.dispatch(station, command())).toMatchObject({ receivers: 0 })
+    const { heard } = await listen()
+
+    expect(await ownership.dispatch(station, command())).toMatchObject({ receivers: 1 })
+    expect(await ownership.dispatch(station, command())).toBe('repeated')
+    expect(await ownership.dispatch(station, { ...command(), callIndex: 1 })).toMatchObject({ receivers: 1 })
+    await until(() => heard.length === 2)
+    expect(heard).toMatchObject([{ callIndex: 0 }, { callIndex: 1 }])
+  })
+
   test('the owner is found while it is one, with the version it speaks', async () => {
     expect(await ownership.find(station)).toBeNull()
     await own(station, 'c1', gateway, 'ocpp2.0.1')
@@ -127,9 +139,9 @@ describe.each(sides)('ownership, $name', (side) => {
     const current = await own(station, 'c2', 'another gateway', 'ocpp1.6')
 
     expect(await ownership.unregister(station, old.epoch)).toBe(false)
-    expect((await ownership.dispatch(station, command())).epoch).toBe(current.epoch)
+    expect(await ownership.dispatch(station, command())).toMatchObject({ epoch: current.epoch })
     expect(await ownership.unregister(station, current.epoch)).toBe(true)
-    expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+    expect(await ownership.dispatch(station, command())).toMatchObject({ epoch: null })
   })
 
   test('a gateway that renews its lease keeps its stations', async () => {
@@ -137,7 +149,7 @@ describe.each(sides)('ownership, $name', (side) => {
     await own(station, 'c1', gateway, 'ocpp1.6')
 
     expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
-    expect((await ownership.dispatch(station, command())).gatewayId).toBe(gateway)
+    expect(await ownership.dispatch(station, command())).toMatchObject({ gatewayId: gateway })
   })
 
   test('a lease is known until it lapses or the gateway leaves', async () => {
@@ -164,7 +176,7 @@ describe.each(sides)('ownership, $name', (side) => {
     const lapsed = (await ownership.takeLapsed()).filter((each) => each.gatewayId === gateway)
 
     expect(lapsed).toEqual([{ gatewayId: gateway, stations: [{ stationId: station, connectionId: 'c 1', epoch }] }])
-    expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+    expect(await ownership.dispatch(station, command())).toMatchObject({ epoch: null })
     expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
     await ownership.releaseGateway(gateway)
   })
@@ -206,7 +218,7 @@ describe.each(sides)('ownership, $name', (side) => {
     await passLease()
 
     expect(await ownership.takeLapsed()).not.toContainEqual(expect.objectContaining({ gatewayId: gateway }))
-    expect((await ownership.dispatch(station, command())).epoch).toBeNull()
+    expect(await ownership.dispatch(station, command())).toMatchObject({ epoch: null })
   })
 
   test('a station is bound to the highest profile it proved, and who comes with a lower one takes nothing over', async () => {
@@ -217,7 +229,7 @@ describe.each(sides)('ownership, $name', (side) => {
     const lower = { ...newcomer('c2'), gatewayId: 'another gateway' }
     expect(await ownership.register(station, lower)).toEqual({ boundTo: { profile: 2, at: provenAt } })
     expect(await ownership.find(station)).toMatchObject({ connectionId: 'c1' })
-    expect((await ownership.dispatch(station, command())).epoch).toBe('epoch' in higher && higher.epoch)
+    expect(await ownership.dispatch(station, command())).toMatchObject({ epoch: 'epoch' in higher && higher.epoch })
     await until(() => heard.length === 1)
     expect(heard).toMatchObject([{ kind: 'command' }])
     expect(await ownership.register(station, newcomer('c3', 2))).toHaveProperty('epoch')

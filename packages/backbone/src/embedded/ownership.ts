@@ -1,6 +1,6 @@
 import { type Database, sql } from '@busbar/store'
 import type { LapsedGateway, Newcomer, Ownership, ProvenProfile } from '../ports/ownership.js'
-import { leaseMs, provenForMs } from '../ports/ownership.js'
+import { leaseMs, provenForMs, rememberedForMs } from '../ports/ownership.js'
 import { stationChannel } from '../ports/station-channels.js'
 import type { LocalStationChannels } from './station-channels.js'
 
@@ -31,6 +31,8 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
   /** End of the lease by performance.now(). */
   const leases = new Map<string, number>()
   const lapses = new Map<string, { gateway: LapsedGateway; handOutAt: number }>()
+  /** CALLs that somebody was handed, by when they may be forgotten. */
+  const sent = new Map<string, number>()
   let leftBehind: 'unread' | 'read' = 'unread'
 
   async function takeLeftBehind(): Promise<void> {
@@ -77,10 +79,19 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
       return owners.delete(stationId)
     },
     dispatch: async (stationId, command) => {
+      const now = Date.now()
+      for (const [call, forgetAt] of sent) {
+        if (forgetAt > now) break
+        sent.delete(call)
+      }
+      const call = `${stationId}:${command.commandId}/${command.callIndex}`
+      if (sent.has(call)) return 'repeated'
       const owner = owners.get(stationId)
       if (!owner) return { receivers: 0, epoch: null, gatewayId: null }
       const { epoch, gatewayId } = owner
-      return { receivers: channels.send(stationChannel(stationId), { ...command, epoch }), epoch, gatewayId }
+      const receivers = channels.send(stationChannel(stationId), { ...command, epoch })
+      if (receivers > 0) sent.set(call, Math.max(now, Date.parse(command.expiresAt)) + rememberedForMs)
+      return { receivers, epoch, gatewayId }
     },
     renewLease: async (gatewayId) => {
       const isKnown = leases.has(gatewayId)

@@ -202,7 +202,10 @@ describeDistributed('Redis away', (side) => {
     expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
     expect(await within(1500, channels.heard())).toBeInstanceOf(UnavailableError)
     expect(await within(1500, ownership.register(station, newcomer))).toBeInstanceOf(UnavailableError)
-    expect(await within(1500, ownership.dispatch(station, command))).toBeInstanceOf(UnavailableError)
+    const dispatched = await within(1500, ownership.dispatch(station, command))
+    // What is written to a line that is silent may still arrive.
+    if (fault === 'stall') expect(dispatched).toBe('unsure')
+    else expect(dispatched).toBeInstanceOf(UnavailableError)
     proxy.mend()
   })
 
@@ -236,7 +239,7 @@ describeDistributed('Redis away', (side) => {
     stops.push(unsubscribe)
     proxy.stall()
     const dispatched = ownership.dispatch(station, command)
-    expect(await within(1500, dispatched)).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, dispatched)).toBe('unsure')
     proxy.cut()
     proxy.mend()
     await until(async () => (await ownership.register(station, newcomer).catch(() => null)) !== null)

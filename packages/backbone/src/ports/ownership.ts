@@ -13,6 +13,9 @@ export interface Dispatched {
   gatewayId: string | null
 }
 
+/** How long after its expiry a CALL is still known as handed out: a log that is read again brings it again. */
+export const rememberedForMs = 60_000
+
 /** A security profile that a station came in with, and when. */
 export interface ProvenProfile {
   profile: number
@@ -48,8 +51,13 @@ export interface Ownership {
   find(stationId: string): Promise<{ connectionId: string; protocol: string } | null>
   /** Compare and delete: a late close never removes the newcomer. @returns whether it was still the owner */
   unregister(stationId: string, epoch: number): Promise<boolean>
-  /** Reads the epoch and publishes the command with it in one step. Sent once: an error may mean it went out. */
-  dispatch(stationId: string, command: Omit<CommandMessage, 'epoch'>): Promise<Dispatched>
+  /**
+   * Reads the epoch and publishes the command with it in one step, each CALL of a command to one connection at most:
+   * whoever comes with it again has lost what it knew, as a Postgres that was restored.
+   * @returns repeated: somebody was handed it before; unsure: no word within 1 s, it may be on its way
+   * @throws UnavailableError when it was not sent
+   */
+  dispatch(stationId: string, command: Omit<CommandMessage, 'epoch'>): Promise<Dispatched | 'repeated' | 'unsure'>
   /**
    * Says "I live" for the next `leaseMs`.
    * @returns whether the lease was known. If not, it is the first, it lapsed, or the store lost what it held: then the

@@ -1,6 +1,7 @@
+import { UnavailableError } from '@busbar/store'
 import type { Redis } from 'ioredis'
 import type { Dispatched, LapsedGateway, Ownership } from '../ports/ownership.js'
-import { leaseMs, provenForMs } from '../ports/ownership.js'
+import { leaseMs, provenForMs, rememberedForMs } from '../ports/ownership.js'
 import type { CommandMessage } from '../ports/station-channels.js'
 import { stationChannel } from '../ports/station-channels.js'
 import type { BackboneMetrics } from '../shared/metrics.js'
@@ -10,6 +11,7 @@ import { request } from './connection.js'
  * Keys, under the prefix:
  *   owner:<station>    hash {epoch, connection, gateway, protocol}
  *   proven:<station>   hash {profile, at in ms}, what binds it until Postgres knows
+ *   sent:<call>        that this CALL was handed to somebody
  *   stations:<gateway> set of the stations it owns
  *   leases             sorted set: gateway by the end of its lease, ms
  *   lapsed:<gateway>   hash station -> "<epoch> <connection>", what its lapse left behind
@@ -58,11 +60,15 @@ const unregister = `
   redis.call('SREM', ARGV[1] .. 'stations:' .. stored[2], ARGV[2])
   return 1`
 
-/** @param ARGV prefix, station, channel, the command's JSON without its opening brace */
+/** @param ARGV prefix, station, channel, the command's JSON without its opening brace, name of the CALL, ms to know it */
 const dispatch = `
+  local sent = ARGV[1] .. 'sent:' .. ARGV[5]
+  if redis.call('EXISTS', sent) == 1 then return false end
   local stored = redis.call('HMGET', ARGV[1] .. 'owner:' .. ARGV[2], 'epoch', 'gateway')
   if not stored[1] then return {0, false, false} end
-  return {redis.call('PUBLISH', ARGV[3], '{"epoch":' .. stored[1] .. ',' .. ARGV[4]), stored[1], stored[2]}`
+  local receivers = redis.call('PUBLISH', ARGV[3], '{"epoch":' .. stored[1] .. ',' .. ARGV[4])
+  if receivers > 0 then redis.call('SET', sent, '', 'PX', ARGV[6]) end
+  return {receivers, stored[1], stored[2]}`
 
 /** @param ARGV prefix, gateway, lease in ms */
 const renewLease = `${now}
@@ -127,8 +133,23 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
     },
     unregister: async (stationId, epoch) => (await run('unregister', stationId, epoch)) === 1,
     dispatch: async (stationId, command) => {
-      const result = await run('dispatch', stationId, prefix + stationChannel(stationId), openJson(command))
-      return toDispatched(result as [number, string | null, string | null])
+      if (redis.status !== 'ready') throw new UnavailableError('Redis is away')
+      const channel = prefix + stationChannel(stationId)
+      const knownForMs = Math.max(0, Date.parse(command.expiresAt) - Date.now()) + rememberedForMs
+      try {
+        const result = await run(
+          'dispatch',
+          stationId,
+          channel,
+          openJson(command),
+          callName(stationId, command),
+          knownForMs,
+        )
+        return result === null ? 'repeated' : toDispatched(result as [number, string | null, string | null])
+      } catch (cause) {
+        if (cause instanceof UnavailableError) return 'unsure'
+        throw cause
+      }
     },
     renewLease: async (gatewayId) => (await run('renewLease', gatewayId, leaseMs)) === 1,
     takeLapsed: async () => ((await run('takeLapsed', leaseMs)) as [string, string[]][]).map(toLapsedGateway),
@@ -137,6 +158,9 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
     },
   }
 }
+
+const callName = (stationId: string, { commandId, callIndex }: Omit<CommandMessage, 'epoch'>) =>
+  `${stationId}:${commandId}/${callIndex}`
 
 const commandName = (name: string) => `busbar_${name}`
 

@@ -1,3 +1,5 @@
+import type { Ownership } from '@busbar/backbone'
+import { UnavailableError } from '@busbar/store'
 import type { Dispatch, Ports } from '../pipeline/service.js'
 
 type DispatchPorts = Pick<Ports, 'backbone' | 'clock'>
@@ -13,7 +15,7 @@ export async function dispatchAll(dispatches: readonly Dispatch[], ports: Dispat
 
 async function dispatchOne({ stationId, command }: Dispatch, ports: DispatchPorts): Promise<void> {
   const { ownership, log, topics } = ports.backbone
-  const word = await refusalOf(() => ownership.dispatch(stationId, command), new Date(command.expiresAt), ports)
+  const word = await wordOn(() => ownership.dispatch(stationId, command), new Date(command.expiresAt), ports)
   if (!word) return
   const { commandId, callIndex, action } = command
   const at = (ports.clock?.() ?? new Date()).toISOString()
@@ -25,25 +27,31 @@ async function dispatchOne({ stationId, command }: Dispatch, ports: DispatchPort
   })
 }
 
-type Refusal = { outcome: 'expired' } | { outcome: 'undeliverable'; error: { code: string; description: string } }
+type Word = { outcome: 'expired' } | { outcome: 'undeliverable' | 'lost'; error: { code: string; description: string } }
 
-/** Null when somebody took it. */
-async function refusalOf(
-  dispatch: () => Promise<{ receivers: number; epoch: number | null }>,
+/** Null when somebody took it, and will say what became of it. */
+async function wordOn(
+  dispatch: () => ReturnType<Ownership['dispatch']>,
   expiresAt: Date,
   { clock }: DispatchPorts,
-): Promise<Refusal | null> {
+): Promise<Word | null> {
   // A worker may have slept since its commit.
   if ((clock?.() ?? new Date()) >= expiresAt) return { outcome: 'expired' }
   try {
-    const { receivers, epoch } = await dispatch()
-    if (epoch !== null && receivers > 0) return null
-    return undeliverable('NotConnected', 'The station is not connected')
+    const dispatched = await dispatch()
+    if (dispatched === 'repeated') return null
+    if (dispatched === 'unsure') {
+      const description = 'The way to the gateways broke off: the station may have got it'
+      return { outcome: 'lost', error: { code: 'ChannelsUnavailable', description } }
+    }
+    const { receivers, epoch } = dispatched
+    return epoch !== null && receivers > 0 ? null : undeliverable('NotConnected', 'The station is not connected')
   } catch (cause) {
-    return undeliverable('ChannelsUnavailable', cause instanceof Error ? cause.message : String(cause))
+    if (!(cause instanceof UnavailableError)) throw cause
+    return undeliverable('ChannelsUnavailable', cause.message)
   }
 }
 
-function undeliverable(code: string, description: string): Refusal {
+function undeliverable(code: string, description: string): Word {
   return { outcome: 'undeliverable', error: { code, description } }
 }

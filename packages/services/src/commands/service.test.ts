@@ -115,6 +115,23 @@ test.each([
   expect(world.results()).toMatchObject([{ commandId: id, status: 'undeliverable' }])
 })
 
+test('a command that may be on its way when the channels break off is unknown at once', async () => {
+  world.dispatch = () => 'unsure'
+  const { id, records } = await world.send()
+  await world.apply(records)
+  await world.apply(world.takeAppended())
+  expect(await world.command(id)).toMatchObject({ status: 'unknown', error: { code: 'ChannelsUnavailable' } })
+})
+
+test('a command that was handed out before our books were set back waits for what became of it', async () => {
+  world.dispatch = () => 'repeated'
+  const { id, records } = await world.send()
+  await world.apply(records)
+  expect(world.takeAppended()).toEqual([])
+  await world.apply([world.outcome(id, { outcome: 'result', payload: { status: 'Accepted' } })])
+  expect(await world.command(id)).toMatchObject({ status: 'accepted' })
+})
+
 test('a command that waited too long is expired and not sent', async () => {
   const { id, records } = await world.send()
   world.now = later(45)

@@ -32,7 +32,7 @@ export function commandsWorld(database: Database) {
     topics,
     /** What station channels took, or would not take. */
     dispatched: [] as Omit<CommandMessage, 'epoch'>[],
-    dispatch: (): Dispatched => connected,
+    dispatch: (): Dispatched | 'repeated' | 'unsure' => connected,
     /** When the log holds what a commit left for it. */
     flush: async (): Promise<void> => {},
     /** Records that left with a commit. */
@@ -117,7 +117,7 @@ export function commandsWorld(database: Database) {
   ports.backbone.ownership = {
     dispatch: async (_stationId: string, command: Omit<CommandMessage, 'epoch'>) => {
       const taken = world.dispatch()
-      if (taken.receivers > 0) world.dispatched.push(command)
+      if (typeof taken === 'object' && taken.receivers > 0) world.dispatched.push(command)
       return taken
     },
   } as typeof ports.backbone.ownership
