@@ -23,6 +23,7 @@ import {
 } from './roles.js'
 import { readAddresses, refuseUnsafeServices } from './services.js'
 import { runSimulation } from './simulation.js'
+import { stopAll } from './stopping.js'
 import { printWelcome } from './up.js'
 
 const program = new Command('busbar').description('Charging station management system for large fleets')
@@ -165,10 +166,7 @@ async function runRole(startParts: (platform: Platform) => Promise<Running[]>): 
 /** Starts parts; if one fails, those that run already are stopped before the failure is told. */
 async function start(platform: Platform, startParts: (running: Running[]) => Promise<void>) {
   const running: Running[] = []
-  const stop = async () => {
-    for (const part of running.toReversed()) await part.stop()
-    await platform.close()
-  }
+  const stop = () => stopAll(running, platform)
   try {
     await startParts(running)
   } catch (cause) {
@@ -180,7 +178,7 @@ async function start(platform: Platform, startParts: (running: Running[]) => Pro
 
 /** Runs until SIGINT or SIGTERM, then stops everything in order; a second signal ends it at once. */
 async function run(
-  open: (log: Logger, metrics: Registry) => Promise<() => Promise<void>>,
+  open: (log: Logger, metrics: Registry) => Promise<() => Promise<boolean>>,
   level: string,
 ): Promise<void> {
   const log = openLog(level)
@@ -196,8 +194,7 @@ async function run(
   })
   const stop = await open(log, metrics)
   log.info({ signal: await signal }, 'stopping')
-  await stop()
-  process.exit(0)
+  process.exit((await stop()) ? 0 : 1)
 }
 
 function parseServices(text: string): RunnableService[] {

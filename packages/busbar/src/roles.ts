@@ -33,6 +33,8 @@ export interface Running {
   port: number | null
   /** False while it takes no new work, as a gateway that drains. */
   readonly ready?: boolean
+  /** What `stop` may take; `stopWithinMs` without. */
+  readonly stopWithinMs?: number
   stop(): Promise<void>
 }
 
@@ -80,12 +82,16 @@ export async function startGatewayRole(platform: Platform): Promise<Running & { 
     get ready() {
       return gateway.ready
     },
+    stopWithinMs: values.GATEWAY_DRAIN_SECONDS * 1_000 + gatewayStopMs,
     async stop() {
       process.off('SIGHUP', reload)
       await gateway.stop()
     },
   }
 }
+
+/** Beside the time over which its sockets are closed: what is in flight at them, and their last words. */
+const gatewayStopMs = 20_000
 
 const handshakeTimeoutMs = 10_000
 const certificateReloadMs = 30_000

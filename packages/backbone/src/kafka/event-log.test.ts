@@ -44,6 +44,28 @@ describeDistributed('the event log on Kafka', (side) => {
     await expect(open(prefix(), 3)).rejects.toThrow('the embedded log holds 2 unread records')
   })
 
+  test('what a Postgres lost that took over behind is read again, also where nothing new comes', async () => {
+    const topic = harness.backbone.topics.lane('stations')
+    const seen: string[] = []
+    const consumer = await harness.backbone.log.consume({
+      service: 'stations',
+      topics: [topic],
+      onBatch: async (batch) => {
+        await harness.database.commit([batch.advance])
+        seen.push(...batch.records.map(({ value }) => value.toString()))
+      },
+    })
+    for (const value of ['0', '1', '2']) await harness.backbone.log.append({ topic, key: 'CP1', value, headers: {} })
+    await until(() => seen.length === 3)
+    await harness.database.query({ text: 'UPDATE consumer_offset SET next = 1 WHERE next = 3', values: [] })
+    await until(() => seen.length === 5, 'what was lost')
+    await harness.backbone.log.append({ topic, key: 'CP1', value: '3', headers: {} })
+    await until(() => seen.length >= 6)
+
+    expect(seen).toEqual(['0', '1', '2', '1', '2', '3'])
+    await consumer.stop()
+  })
+
   test('a tail leaves no group behind', async () => {
     const admin = plainKafka(brokers).admin()
     await admin.connect()

@@ -8,6 +8,7 @@ import { type BackboneMetrics, beginCounts } from '../shared/metrics.js'
 import {
   advanceOffsets,
   type Consumer,
+  findSetBack,
   type Positions,
   positionKey,
   readOffsets,
@@ -29,7 +30,7 @@ export interface KafkaEventLogOptions extends KafkaAddress {
 }
 
 const requestTimeoutMs = 5000
-const lagEveryMs = 5000
+const watchEveryMs = 5000
 
 /** Earliest offset and the one after the last. */
 interface Range {
@@ -108,7 +109,7 @@ async function startConsumer(
     onPause: () => metrics.pauses.inc({ service }),
     log,
   })
-  const lag = setInterval(() => void measureLag(), lagEveryMs)
+  const watch = setInterval(() => void Promise.all([measureLag(), readLostAgain()]), watchEveryMs)
   const measureLag = async () => {
     const { positions, partitions: assigned } = reader.assignment
     // All topics of a service have the same partitions here.
@@ -122,17 +123,29 @@ async function startConsumer(
       log.warn({ err: cause }, 'the lag could not be measured')
     }
   }
+  // A partition on which nothing new comes would never find out.
+  const readLostAgain = async () => {
+    const { assignment } = reader
+    try {
+      const lost = await findSetBack(database, consumer, new Map(assignment.positions), assignment.partitions)
+      if (lost.length === 0 || reader.assignment !== assignment) return
+      log.error({ partitions: lost }, 'Postgres has lost what was committed: it is read again')
+      reader.placeAgain(lost)
+    } catch (cause) {
+      log.warn({ err: cause }, 'the offsets could not be looked at')
+    }
+  }
   try {
     await reader.start()
     void measureLag()
   } catch (cause) {
-    clearInterval(lag)
+    clearInterval(watch)
     await reader.stop()
     throw toUnavailable(cause)
   }
   return {
     stop: async () => {
-      clearInterval(lag)
+      clearInterval(watch)
       metrics.partitionsRead.set({ service }, 0)
       await reader.stop()
     },

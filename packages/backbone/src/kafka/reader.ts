@@ -113,6 +113,14 @@ export class KafkaReader {
     await this.#placed
   }
 
+  /** Reads these on from where they belong by now. */
+  placeAgain(partitions: readonly TopicPartition[]): void {
+    const assignment = this.#assignment
+    this.#consumer.pause(byTopic(partitions))
+    for (const each of partitions) assignment.positions.delete(positionKey(each))
+    void this.#place(assignment, partitions)
+  }
+
   /** Leaves the group, so that others need not wait for the session to time out. */
   async stop(): Promise<void> {
     this.#stopping.abort()

@@ -62,7 +62,8 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
       await Promise.race([worker.waitUntilReady().catch(() => {}), sleep(redisTimeoutMs)])
       return {
         stop: async () => {
-          await worker.close()
+          // By force, for a Redis that is silent would be waited for; a wake that is cut off is found by the sweep.
+          await worker.close(true)
           await sweep.stop()
         },
       }
