@@ -13,6 +13,7 @@ import { halfOpen } from './f11-half-open.js'
 import { lostWorkersInMidBatch } from './f12-lost-worker.js'
 import { postgresStopped } from './f14-postgres-stopped.js'
 import { failover } from './f15-failover.js'
+import { fullDisk } from './f16-full-disk.js'
 import { unknownCommits } from './f17-unknown-commit.js'
 import { redisAway } from './f18-redis-away.js'
 import { staleCommands } from './f19-stale-commands.js'
@@ -23,9 +24,11 @@ import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
 import { retriedStarts } from './f29-retried-start.js'
 import { repeatedJobs } from './f30-repeated-jobs.js'
+import { twoFaults } from './f31-pairs.js'
 import { idling } from './idle.js'
 import { lostWorkers } from './p15-worker-lost.js'
 import { lostGateway } from './p16-gateway-lost.js'
+import { leaving } from './leaving.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
 import { credentialFlood } from './t02-credential-flood.js'
 import { duplicateConnections } from './t03-duplicate-connection.js'
@@ -52,6 +55,7 @@ export const rows: readonly Row[] = [
   lostWorkersInMidBatch,
   postgresStopped,
   failover,
+  fullDisk,
   unknownCommits,
   redisAway,
   staleCommands,
@@ -62,6 +66,7 @@ export const rows: readonly Row[] = [
   crossing,
   retriedStarts,
   repeatedJobs,
+  twoFaults,
   wrongCredentials,
   credentialFlood,
   duplicateConnections,
@@ -73,5 +78,6 @@ export const rows: readonly Row[] = [
   foreignIds,
   lostWorkers,
   lostGateway,
+  leaving,
   idling,
 ]

@@ -112,6 +112,12 @@ export class OwnPostgres {
     await this.#take(standby)
   }
 
+  /** What the primary has on its disk. */
+  async megabytes(): Promise<number> {
+    const { stdout } = await run('du', ['-sm', this.#primary.data])
+    return Number.parseInt(stdout, 10)
+  }
+
   /** Copies the primary while it works. */
   async backUp(folder: string, ...options: string[]): Promise<void> {
     await this.#makeFolder(folder)
