@@ -86,8 +86,8 @@ async function send(
     const [inserted] = await database.commit([...prepared.statements, ...also(prepared.id)])
     if (inserted?.length !== 1) return await findEarlier(context, request, prepared.requestHash, patience)
     context.pokeOutbox()
-    const verdict = await watch?.wait(patience.timeoutMs, patience.signal)
     const { id, createdAt, expiresAt } = prepared
+    const verdict = await watch?.wait(patience.timeoutMs, patience.signal, () => findVerdict(database, id))
     if (verdict || !watch) {
       const { status, response, error } = verdict ?? { status: 'queued', response: null, error: null }
       const { stationId, action } = request
@@ -97,6 +97,11 @@ async function send(
   } finally {
     await watch?.stop()
   }
+}
+
+async function findVerdict(database: Database, id: string): Promise<CommandRow | null> {
+  const command = await findCommand(database, 'id', [id])
+  return command && isFinal(command.status) ? command : null
 }
 
 /** The command that this idempotency key already stands for. @throws ProblemError 409 when it was another request */
@@ -118,7 +123,7 @@ async function findEarlier(
   try {
     const now = found(await findCommand(database, 'id', [earlier.id]), 'command')
     if (isFinal(now.status)) return toReceipt(now)
-    await watch.wait(patience.timeoutMs, patience.signal)
+    await watch.wait(patience.timeoutMs, patience.signal, () => findVerdict(database, earlier.id))
     return toReceipt(found(await findCommand(database, 'id', [earlier.id]), 'command'))
   } finally {
     await watch.stop()

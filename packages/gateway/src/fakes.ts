@@ -79,6 +79,7 @@ export class FakeRedis {
   nextEpoch = 1_001
 
   readonly channels: StationChannels = {
+    isAvailable: true,
     subscribe: async (channel, listener) => {
       const listeners = this.#listeners.get(channel) ?? new Set()
       this.#listeners.set(channel, listeners.add(listener))

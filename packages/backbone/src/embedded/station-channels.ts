@@ -4,6 +4,7 @@ type Listener = (message: ChannelMessage) => void
 
 /** Station channels within one process. Messages arrive after `publish` returned, as they do over Redis. */
 export class LocalStationChannels implements StationChannels {
+  readonly isAvailable = true
   readonly #listeners = new Map<string, Set<Listener>>()
 
   async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {

@@ -48,9 +48,11 @@ export const refusedChannel = (queryId: string): string => `refused:${queryId}`
  * sent a second time.
  */
 export interface StationChannels {
+  /** Whether messages arrive at this moment. */
+  readonly isAvailable: boolean
   /**
-   * Resolves once messages arrive. While Redis is away it resolves after 1 s, and they arrive from its return on; a
-   * lost subscription comes back by itself.
+   * Resolves once messages arrive. While Redis is away it resolves when that has lasted 1 s, and they arrive from its
+   * return on; a lost subscription comes back by itself.
    * @param listener must not throw; called with its own copy of the message
    * @returns ends this listener's subscription
    */

@@ -15,6 +15,12 @@ export interface RedisAddress {
 /** Longest wait for an answer of Redis. */
 export const redisTimeoutMs = 1000
 
+/** A connection on which an answer takes longer is given up: its other end may be gone without a word. */
+const silentAfterMs = 3000
+
+/** A connection that only listens asks for an answer now and then. */
+const askEveryMs = 5000
+
 const reconnectDelayMs = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 1000)
 
 /**
@@ -29,6 +35,7 @@ export function openRequests(address: RedisAddress, log: Logger, { pipelining = 
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     commandTimeout: redisTimeoutMs,
+    socketTimeout: silentAfterMs,
     connectTimeout: 2000,
     retryStrategy: reconnectDelayMs,
     lazyConnect: true,
@@ -45,11 +52,17 @@ export function openSubscriber(address: RedisAddress, log: Logger): Redis {
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: null,
+    socketTimeout: silentAfterMs,
     connectTimeout: 2000,
     retryStrategy: reconnectDelayMs,
     lazyConnect: true,
   })
   redis.on('error', (cause) => log.warn({ err: cause }, 'Redis'))
+  const asking = setInterval(() => {
+    // A failure ends the connection, and is heard of there.
+    if (redis.status === 'ready') redis.ping().catch(() => {})
+  }, askEveryMs)
+  redis.on('end', () => clearInterval(asking))
   return redis
 }
 

@@ -28,16 +28,26 @@ export class RedisStationChannels implements StationChannels {
   /** Channels whose listeners changed in this turn of the event loop. */
   #changed = new Set<string>()
   #syncing: Promise<void> | null = null
+  /** Monotonic milliseconds; null while Redis is there. */
+  #awaySince: number | null = performance.now()
 
   constructor(options: RedisStationChannelsOptions) {
     this.#options = options
     const { subscriber, log } = options
     subscriber.on('message', (channel: string, text: string) => this.#receive(channel, text))
+    subscriber.on('close', () => {
+      this.#awaySince ??= performance.now()
+    })
     subscriber.on('ready', () => {
+      this.#awaySince = null
       this.#subscribed = new Set()
       this.#changed = new Set(this.#listeners.keys())
       this.#scheduleSync().catch((cause) => log.warn({ err: cause }, 'channels are subscribed at the next connect'))
     })
+  }
+
+  get isAvailable(): boolean {
+    return this.#options.subscriber.status === 'ready'
   }
 
   async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
@@ -76,7 +86,8 @@ export class RedisStationChannels implements StationChannels {
 
   /** A lost connection is no failure of the caller: the next one is told everything. */
   async #synced(): Promise<void> {
-    if (!(await becomesReady(this.#options.subscriber))) return
+    const waitedMs = this.#awaySince === null ? 0 : performance.now() - this.#awaySince
+    if (!(await becomesReady(this.#options.subscriber, Math.max(0, redisTimeoutMs - waitedMs)))) return
     await this.#scheduleSync().catch(() => this.#options.metrics.redisFailures.inc())
   }
 
@@ -108,7 +119,7 @@ export class RedisStationChannels implements StationChannels {
   }
 }
 
-/** The connection of subscriptions has no time-out of its own. */
+/** On the connection of subscriptions a command has no time-out of its own. */
 function withTimeout<Result>(work: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('no answer')), redisTimeoutMs)
@@ -116,8 +127,7 @@ function withTimeout<Result>(work: Promise<Result>): Promise<Result> {
   })
 }
 
-/** Waits as long as a request would. */
-async function becomesReady(redis: Redis): Promise<boolean> {
+async function becomesReady(redis: Redis, withinMs: number): Promise<boolean> {
   const isReady = () => redis.status === 'ready'
   if (isReady()) return true
   await new Promise<void>((resolve) => {
@@ -126,7 +136,7 @@ async function becomesReady(redis: Redis): Promise<boolean> {
       redis.off('ready', done)
       resolve()
     }
-    const timer = setTimeout(done, redisTimeoutMs)
+    const timer = setTimeout(done, withinMs)
     redis.on('ready', done)
   })
   return isReady()
