@@ -12,7 +12,7 @@ export const postgresStopped = row({
   fault: 'Postgres is killed, out of reach, and silent, while stations charge',
   needsOwnServices: true,
   sizes: {
-    small: { stations: 9, times: 1, awaySeconds: 6 },
+    small: { stations: 9, times: 1, awaySeconds: 5 },
     full: { stations: 60, times: 3, awaySeconds: 600 },
   },
   async run(rig, { stations, times, awaySeconds }) {

@@ -28,7 +28,7 @@ export const fullDisk = row({
   id: prefix,
   fault: "Postgres' disk is full, then lost: a backup from before takes its place, and the log is read again",
   needsOwnServices: true,
-  sizes: { small: { stations: 6, fullSeconds: 5 }, full: { stations: 60, fullSeconds: 600 } },
+  sizes: { small: { stations: 6, fullSeconds: 2 }, full: { stations: 60, fullSeconds: 600 } },
   async run(rig, { stations, fullSeconds }) {
     const { postgres, folder } = rig.services
     const nemesis = new Nemesis(rig, prefix)

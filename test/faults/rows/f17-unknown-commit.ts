@@ -13,7 +13,7 @@ export const unknownCommits = row({
   id: prefix,
   fault: 'the line to Postgres is cut at a commit, before it arrives or before it is confirmed',
   needsOwnServices: true,
-  sizes: { small: { stations: 9, cuts: 20 }, full: { stations: 60, cuts: 1_000 } },
+  sizes: { small: { stations: 9, cuts: 8 }, full: { stations: 60, cuts: 1_000 } },
   async run(rig, { stations, cuts }) {
     const { postgres } = rig.services
     const nemesis = new Nemesis(rig, prefix)
