@@ -87,8 +87,7 @@ describe('commit', () => {
 
 describe('pipelined', () => {
   test('its queries share a connection and do not wait for each other', async () => {
-    const proxy = await startProxy(store.url, { delayMs: 40 })
-    const database = openDatabase({ url: proxy.url, poolSize: 4, statementTimeoutMs: 5000 })
+    const { database, stop } = await openBehind(5000, { delayMs: 40 }, 4)
     await database.ping()
     const startedAt = performance.now()
 
@@ -98,8 +97,7 @@ describe('pipelined', () => {
 
     expect(performance.now() - startedAt).toBeLessThan(200)
     expect(new Set(backends.map(([row]) => (row as { pid: number }).pid)).size).toBe(1)
-    await database.close()
-    await proxy.stop()
+    await stop()
   })
 
   test('after a failed query the next caller gets a sound connection', async () => {
@@ -333,12 +331,12 @@ const connections = async (database: Database, pid: number | undefined) =>
   (await database.query(statement('SELECT 1 AS one FROM pg_stat_activity WHERE pid = $1', [pid]))).length
 
 /** Stands between us and Postgres. */
-async function openBehind(statementTimeoutMs: number, options: NetworkOptions) {
+async function openBehind(statementTimeoutMs: number, options: NetworkOptions, poolSize = 1) {
   const url = new URL(store.url)
   const target = { host: url.hostname, port: Number(url.port) }
   const network = await startNetwork(() => target, options)
   url.host = `127.0.0.1:${network.port}`
-  const database = openDatabase({ url: url.href, poolSize: 1, statementTimeoutMs })
+  const database = openDatabase({ url: url.href, poolSize, statementTimeoutMs })
   return {
     database,
     stop: async () => {

@@ -1,4 +1,4 @@
-import { startProxy } from '../../../packages/backbone/src/faults/proxy.js'
+import { startNetwork } from '@busbar/store'
 import { until } from '../../support/system.js'
 import { Fleet } from '../fleet.js'
 import { checkInvariants } from '../invariants.js'
@@ -19,7 +19,9 @@ export const halfOpen = row({
   async run(rig, { stations, silent }) {
     const fleet = await Fleet.open(rig, prefix, 6)
     const ids = await rig.registerStations(cutPrefix, stations + silent)
-    const networks = await Promise.all(rig.system.gateways.map(({ port }) => startProxy({ host: '127.0.0.1', port })))
+    const networks = await Promise.all(
+      rig.system.gateways.map(({ port }) => startNetwork(() => ({ host: '127.0.0.1', port }))),
+    )
     const urlOf = (index: number) => `ws://127.0.0.1:${networks[index % networks.length]?.port}/ocpp`
     const cut = await Promise.all(ids.map((id, index) => rig.connect(id, 0, { url: urlOf(index) })))
     const [reconnects, disappearances] = [new Latencies(), new Latencies()]

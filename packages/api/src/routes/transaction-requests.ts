@@ -142,7 +142,10 @@ async function ask(
     }
     const known = await findReceipt(context, transactionId, id)
     if (known.status !== 'requested') return toAnswer(known, reply)
-    await watch.wait(request.query.wait * 1000, endOf(reply, closing))
+    await watch.wait(request.query.wait * 1000, endOf(reply, closing), async () => {
+      const { status } = await findReceipt(context, transactionId, id)
+      return status === 'requested' ? null : { status, response: null, error: null }
+    })
     return toAnswer(await findReceipt(context, transactionId, id), reply)
   } finally {
     await watch.stop()
