@@ -125,7 +125,7 @@ export async function startTestApi(
 }
 
 export class FakeChannels {
-  readonly isAvailable = true
+  isAvailable = true
   readonly published: { channel: string; message: ChannelMessage }[] = []
   readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
 

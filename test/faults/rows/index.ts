@@ -26,7 +26,6 @@ import { retriedStarts } from './f29-retried-start.js'
 import { repeatedJobs } from './f30-repeated-jobs.js'
 import { twoFaults } from './f31-pairs.js'
 import { idling } from './idle.js'
-import { leaving } from './leaving.js'
 import { lostWorkers } from './p15-worker-lost.js'
 import { lostGateway } from './p16-gateway-lost.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
@@ -78,6 +77,5 @@ export const rows: readonly Row[] = [
   foreignIds,
   lostWorkers,
   lostGateway,
-  leaving,
   idling,
 ]

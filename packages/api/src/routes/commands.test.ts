@@ -56,6 +56,20 @@ test('a command is recorded with its audit entry, and the outbox is sent', async
   })
 })
 
+test('a caller that waits gets the verdict out of the books while the channels are away', async () => {
+  api.channels.isAvailable = false
+  const pending = send({ wait: 30 })
+  await vi.waitFor(() => expect(verdictChannels()).toHaveLength(1))
+  const [id = ''] = verdictChannels().map((channel) => channel.slice('verdict:'.length))
+  await vi.waitFor(async () => expect(await api.database.prisma.command.count({ where: { id } })).toBe(1))
+  await api.database.prisma.command.update({ where: { id }, data: { status: 'undeliverable' } })
+
+  const response = await pending
+  expect(response.statusCode).toBe(200)
+  expect(response.json()).toMatchObject({ id, status: 'undeliverable' })
+  api.channels.isAvailable = true
+})
+
 test('a caller that waits gets the verdict', async () => {
   const pending = send({ wait: 30 })
   await vi.waitFor(() => expect(verdictChannels()).toHaveLength(1))

@@ -198,15 +198,33 @@ describeDistributed('Redis away', (side) => {
     const { channels, ownership } = await openBehindProxy()
     proxy[fault]()
 
-    const publish = channels.publish([{ channel: stationChannel(station), message: takeover }])
-    expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
-    expect(await within(1500, channels.heard())).toBeInstanceOf(UnavailableError)
-    expect(await within(1500, ownership.register(station, newcomer))).toBeInstanceOf(UnavailableError)
     const dispatched = await within(1500, ownership.dispatch(station, command))
     // What is written to a line that is silent may still arrive.
     if (fault === 'stall') expect(dispatched).toBe('unsure')
     else expect(dispatched).toBeInstanceOf(UnavailableError)
+    const publish = channels.publish([{ channel: stationChannel(station), message: takeover }])
+    expect(await within(1500, publish)).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, channels.heard())).toBeInstanceOf(UnavailableError)
+    expect(await within(1500, ownership.register(station, newcomer))).toBeInstanceOf(UnavailableError)
     proxy.mend()
+  })
+
+  test('one that is silent is given up, and listeners hear again over new connections', async () => {
+    const { channels, ownership } = await openBehindProxy()
+    proxy.stall()
+    await channels.publish([{ channel: stationChannel(station), message: takeover }]).catch(() => {})
+    await until(() => !channels.isAvailable, 'the end of the silent connection', 15_000)
+    // Refused at once from now on.
+    expect(await within(200, ownership.dispatch(station, command))).toBeInstanceOf(UnavailableError)
+    proxy.cut()
+    proxy.mend()
+    await until(async () => {
+      const [receivers] = await harness.backbone.channels.publish([
+        { channel: stationChannel(station), message: takeover },
+      ])
+      return receivers === 1
+    }, 'the subscription')
+    expect(channels.isAvailable).toBe(true)
   })
 
   test('listeners hear again after its return, also those that came meanwhile', async () => {
