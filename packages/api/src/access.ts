@@ -122,6 +122,7 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'POST /v1/revoked-certificates': admins,
   'DELETE /v1/revoked-certificates/:fingerprint': admins,
   'GET /v1/refused-attempts': readers,
+  'POST /v1/refused-attempts/:id/register': operators,
 
   'GET /v1/journal': readers,
   'GET /v1/dead-letters': readers,

@@ -154,9 +154,57 @@ test('what several gateways know of a caller is one entry; one that does not ans
 
   expect({ gateways, silentGateways }).toEqual({ gateways: 2, silentGateways: 1 })
   expect(items.slice(0, 3)).toEqual([
-    { ...attempt, stationId: 'CAME-IN', count: 1, lastAt: at(31), gateways: ['two'] },
-    { stationId: 'BOTH', reason: 'profile', address: '192.0.2.2', count: 5, lastAt: at(20), gateways: ['two', 'one'] },
-    { ...attempt, stationId: null, reason: 'tls-suite', count: 4, lastAt: at(6), gateways: ['two', 'one'] },
+    { ...attempt, stationId: 'CAME-IN', registered: false, count: 1, lastAt: at(31), gateways: ['two'] },
+    {
+      stationId: 'BOTH',
+      registered: false,
+      reason: 'profile',
+      address: '192.0.2.2',
+      count: 5,
+      lastAt: at(20),
+      gateways: ['two', 'one'],
+    },
+    {
+      ...attempt,
+      stationId: null,
+      registered: false,
+      reason: 'tls-suite',
+      count: 4,
+      lastAt: at(6),
+      gateways: ['two', 'one'],
+    },
   ])
   expect(items).toHaveLength(1_000)
+})
+
+test('one who was refused is registered as it called itself, and only one who was', async () => {
+  const lastAt = '2026-01-01T00:00:00.000Z'
+  const attempts = [{ stationId: 'Came Along', reason: 'unknown', address: '192.0.2.1', count: 2, lastAt }]
+  const stop = await api.channels.subscribe(gatewaysChannel, (query) => {
+    if (query.kind !== 'refused-query') return
+    const message = { kind: 'refused-attempts', gatewayId: 'gateway-1', attempts } as const
+    void api.channels.publish([{ channel: refusedChannel(query.id), message }])
+  })
+  const listed = async () => (await api.request('viewer', { url: '/v1/refused-attempts' })).json().items
+  const register = (id: string, body: object) =>
+    post(`/v1/refused-attempts/${encodeURIComponent(id)}/register`, body, 'operator')
+
+  expect(await listed()).toMatchObject([{ stationId: 'Came Along', registered: false }])
+  const registered = await register('Came Along', { name: 'By the gate', tags: ['new'] })
+  expect(registered.statusCode).toBe(201)
+  expect(registered.json()).toMatchObject({ id: 'Came Along', name: 'By the gate', tags: ['new'] })
+  expect(registered.json().password).toMatch(/^[0-9a-f]{40}$/)
+  expect(await auditOf('Came Along')).toEqual(['station.create'])
+  expect(await listed()).toMatchObject([{ stationId: 'Came Along', registered: true }])
+
+  expect((await register('Came Along', {})).statusCode).toBe(409)
+  expect((await register('came along', {})).statusCode).toBe(404)
+  expect((await register('Came Along', { id: 'Another' })).statusCode).toBe(400)
+  const stopSilent = await api.channels.subscribe(gatewaysChannel, () => {})
+  const unsure = await register('NOBODY', {})
+  expect(unsure.statusCode).toBe(503)
+  expect(unsure.headers['retry-after']).toBe('5')
+  expect((await register('Came Along', {})).statusCode).toBe(409)
+  await stopSilent()
+  await stop()
 })
