@@ -33,6 +33,10 @@ export const access: Readonly<Record<string, readonly Role[]>> = {
   'GET /v1/stations/:id': readers,
   'PATCH /v1/stations/:id': operators,
   'DELETE /v1/stations/:id': operators,
+  'POST /v1/imports/stations': operators,
+  'POST /v1/imports/secrets': operators,
+  'POST /v1/imports/tokens': operators,
+
   'GET /v1/station-groups': readers,
   'POST /v1/station-groups': operators,
   'GET /v1/station-groups/:id': readers,

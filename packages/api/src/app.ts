@@ -11,6 +11,7 @@ import { FileAddresses } from './files/addresses.js'
 import { downloadRoutes } from './files/downloads.js'
 import { uploadRoutes } from './files/uploads.js'
 import { healthRoutes, portOf } from './health.js'
+import { importRoutes } from './imports/routes.js'
 import { KeyRing } from './key-ring.js'
 import { OidcTokens } from './oidc.js'
 import { describeRoute, registerOpenApi } from './openapi.js'
@@ -112,6 +113,7 @@ export const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] =
   siteRoutes,
   stationRoutes,
   stationGroupRoutes,
+  importRoutes,
   stationAccessRoutes,
   stationSecurityRoutes,
   presetRoutes,

@@ -1,4 +1,4 @@
-import type { PrismaClient } from '@busbar/store'
+import { type Sql, sql } from '@busbar/store'
 
 /**
  * Has the local lists of the stations that are to be kept in step (switch `localListSync`) looked at, 5 to 15 s from now and
@@ -6,12 +6,14 @@ import type { PrismaClient } from '@busbar/store'
  * job a station, due only after they are over: none is removed with one that runs already.
  * @param stationId - only this one; default: all
  */
-export function putListSyncJobs(prisma: PrismaClient, stationId: string | null = null) {
-  return prisma.$executeRaw`
-    INSERT INTO job (service, kind, key, station_id, due_at)
-    SELECT 'stations', 'local-list-sync', s.id || '/' || span.number, s.id,
-      to_timestamp(span.number * 10 + 15) + row_number() OVER (ORDER BY s.id) * interval '50 ms'
-    FROM station s, (SELECT floor(extract(epoch FROM now()) / 10)::bigint AS number) span
-    WHERE s.switches->'localListSync' = 'true'::jsonb AND (${stationId}::text IS NULL OR s.id = ${stationId})
-    ON CONFLICT DO NOTHING`
+export function listSyncJobs(stationId: string | null = null): Sql {
+  return insertJobs(stationId)
 }
+
+const insertJobs = sql(`
+  INSERT INTO job (service, kind, key, station_id, due_at)
+  SELECT 'stations', 'local-list-sync', s.id || '/' || span.number, s.id,
+    to_timestamp(span.number * 10 + 15) + row_number() OVER (ORDER BY s.id) * interval '50 ms'
+  FROM station s, (SELECT floor(extract(epoch FROM now()) / 10)::bigint AS number) span
+  WHERE s.switches->'localListSync' = 'true'::jsonb AND ($1::text IS NULL OR s.id = $1)
+  ON CONFLICT DO NOTHING`)

@@ -14,6 +14,7 @@ const problemDescriptions: Readonly<Record<number, string>> = {
   404: 'There is no such record',
   409: 'The request contradicts what is recorded',
   413: 'The body is too large',
+  415: 'Content of a kind we do not read',
   422: 'The content cannot be carried out',
   429: 'Too many requests',
   500: 'A fault of ours',

@@ -23,6 +23,7 @@ export interface ApiPorts {
     | 'open'
     | 'seal'
     | 'sign'
+    | 'verifyPassword'
     | 'isSigned'
     | 'link'
   >

@@ -1,5 +1,5 @@
 import { presets, stationSwitches, suggestPreset } from '@busbar/ocpp'
-import { type PrismaClient, toStoreError, UnavailableError } from '@busbar/store'
+import { type Sql, sql, UnavailableError } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import type { ApiPorts } from '../ports.js'
@@ -26,19 +26,20 @@ const Switch = z.object({
 
 const switchesByPreset = JSON.stringify(Object.fromEntries(presets.map(({ name, switches }) => [name, switches])))
 
-/** Makes the effective switches true: the preset's, overlaid by the station's own. @param id - only this station's */
-export function overlaySwitches(prisma: Pick<PrismaClient, '$executeRaw'>, id: string | null = null) {
-  return prisma.$executeRaw`
-    UPDATE station SET switches = coalesce(${switchesByPreset}::jsonb -> preset, '{}') || own_switches
-    WHERE id = ${id} OR ${id}::text IS NULL AND preset IS NOT NULL`
+/** Makes the effective switches true: the preset's, overlaid by the station's own. @param ids null: of all with a preset */
+export function overlaySwitches(ids: readonly string[] | null): Sql {
+  return updateSwitches(switchesByPreset, ids)
 }
+
+const updateSwitches = sql(`
+  UPDATE station SET switches = coalesce($1::jsonb -> preset, '{}') || own_switches
+  WHERE id = ANY($2::text[]) OR $2::text[] IS NULL AND preset IS NOT NULL`)
 
 /** A release may know its presets better than the one before. */
 export async function renewPresets({ database, log }: Pick<ApiPorts, 'database' | 'log'>): Promise<void> {
   try {
-    await overlaySwitches(database.prisma)
-  } catch (thrown) {
-    const cause = toStoreError(thrown)
+    await database.query(overlaySwitches(null))
+  } catch (cause) {
     if (!(cause instanceof UnavailableError)) throw cause
     log.warn({ err: cause }, 'presets are as they were until the next start')
   }

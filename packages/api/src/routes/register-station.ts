@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Caller } from '../access.js'
 import type { RouteContext } from '../api.js'
+import { asPrisma } from '../as-prisma.js'
 import { audited } from '../audit.js'
 import { found } from '../problems.js'
 import { defined } from '../schemas.js'
@@ -39,7 +40,7 @@ export async function registerStation(
         groups: { create: groupIds.map((groupId) => ({ groupId })) },
       },
     }),
-    overlaySwitches(prisma, id),
+    asPrisma(prisma, overlaySwitches([id])),
     ...(hash === null ? [] : [prisma.stationSecret.create({ data: { stationId: id, slot: 'current', hash } })]),
     prisma.auditEntry.create({ data: audited(caller, 'station.create', id, details) }),
   ])

@@ -1,10 +1,11 @@
 import { stationChannel } from '@busbar/backbone'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
+import { asPrisma } from '../as-prisma.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
-import { putListSyncJobs } from '../list-sync.js'
+import { listSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
 import { putLook } from '../put-look.js'
 import { booleanQuery, label, stationParams, toNullableTime, toTime } from '../schemas.js'
@@ -116,8 +117,8 @@ export function stationRoutes(app: Api, context: RouteContext): void {
             ...(groupIds && { groups: { deleteMany: {}, create: groupIds.map((groupId) => ({ groupId })) } }),
           },
         }),
-        overlaySwitches(prisma, id),
-        putListSyncJobs(prisma, id),
+        asPrisma(prisma, overlaySwitches([id])),
+        asPrisma(prisma, listSyncJobs(id)),
         putLook(prisma, 'alert-look', id),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'station.update', id, request.body) }),
       ])

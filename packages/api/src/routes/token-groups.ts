@@ -1,10 +1,11 @@
 import type { TokenGroup as TokenGroupRow } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
+import { asPrisma } from '../as-prisma.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
-import { putListSyncJobs } from '../list-sync.js'
+import { listSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
 import { defined, text, time, toTime } from '../schemas.js'
 
@@ -110,7 +111,7 @@ export function tokenGroupRoutes(app: Api, { database: { prisma } }: RouteContex
       await prisma.$transaction([
         prisma.tokenGroup.delete({ where: { id } }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'token-group.delete', id) }),
-        putListSyncJobs(prisma),
+        asPrisma(prisma, listSyncJobs()),
       ])
       return reply.code(204).send(undefined)
     },

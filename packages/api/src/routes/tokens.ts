@@ -1,10 +1,11 @@
 import { newId, type Token as TokenRow } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
+import { asPrisma } from '../as-prisma.js'
 import { audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
-import { putListSyncJobs } from '../list-sync.js'
+import { listSyncJobs } from '../list-sync.js'
 import { found } from '../problems.js'
 import { defined, idParams, nullableTime, text, time, timeInput, toNullableTime, toTime } from '../schemas.js'
 
@@ -21,7 +22,7 @@ const changeable = {
   note: text(500).nullable().optional(),
 }
 const TokenChange = z.strictObject(changeable)
-const TokenDraft = z.strictObject({
+export const TokenDraft = z.strictObject({
   value: z
     .string()
     // As stations' tokens are when they are looked up.
@@ -92,7 +93,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
         prisma.auditEntry.create({
           data: audited(callerOf(request), 'token.create', id, { ...body, value: shownValue(body) }),
         }),
-        putListSyncJobs(prisma),
+        asPrisma(prisma, listSyncJobs()),
       ])
       return reply.code(201).send(toToken(token))
     },
@@ -118,7 +119,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
       const [token] = await prisma.$transaction([
         prisma.token.update({ where: { id }, data: defined(request.body) }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'token.update', id, request.body) }),
-        putListSyncJobs(prisma),
+        asPrisma(prisma, listSyncJobs()),
       ])
       return toToken(token)
     },
@@ -141,7 +142,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
       await prisma.$transaction([
         prisma.token.delete({ where: { id } }),
         prisma.auditEntry.create({ data: audited(callerOf(request), 'token.delete', id) }),
-        putListSyncJobs(prisma),
+        asPrisma(prisma, listSyncJobs()),
       ])
       return reply.code(204).send(undefined)
     },
@@ -149,7 +150,7 @@ export function tokenRoutes(app: Api, { database: { prisma } }: RouteContext): v
 }
 
 /** A KeyCode is a password that a driver types. */
-function shownValue({ type, value }: { type: string; value: string }): string {
+export function shownValue({ type, value }: { type: string; value: string }): string {
   return type === 'KeyCode' ? '***' : value
 }
 
