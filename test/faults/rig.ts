@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Answer, StationSocket, type StationSocketOptions } from '@busbar/simulator'
 import type { Doors } from '../support/doors.js'
 import { readLogEnds, untilDrained } from '../support/log-ends.js'
@@ -115,12 +116,33 @@ export class Rig {
     return Promise.all(this.system[of].map((process) => process.metrics()))
   }
 
+  /** Of the processes that run. */
+  get processIds(): number[] {
+    const { gateways, workers, apiProcess } = this.system
+    const running = [...gateways, ...workers, apiProcess].filter(({ child }) => child.exitCode === null)
+    return [...new Set(running.flatMap(({ child }) => child.pid ?? []))]
+  }
+
   /** Of the gateways, in bytes. */
   async memory(): Promise<number> {
     const texts = await Promise.all(
       this.system.gateways.map(({ child }) => readFile(`/proc/${child.pid}/status`, 'utf8')),
     )
     return texts.reduce((sum, text) => sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024, 0)
+  }
+
+  /** The most that the gateways hold while the work goes on. */
+  async peakMemory(work: Promise<unknown>): Promise<number> {
+    let [peak, isDone] = [0, false]
+    const ending = work.finally(() => {
+      isDone = true
+    })
+    while (!isDone) {
+      peak = Math.max(peak, await this.memory())
+      await sleep(50)
+    }
+    await ending
+    return peak
   }
 }
 
@@ -198,7 +220,7 @@ export class Neighbours {
         this.calls += 1
         const answer = await latencies.measure(socket.call(action, payload).catch((cause: Error) => cause))
         if (answer instanceof Error || answer.kind === 'error') this.troubles.push(`${action}: ${String(answer)}`)
-        await new Promise((resolve) => setTimeout(resolve, everyMs))
+        await sleep(everyMs)
       }
     })
     await Promise.all([ending, ...days])

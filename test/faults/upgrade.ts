@@ -36,11 +36,14 @@ export function tryTarget(port: number, target: string, credentials: Credentials
   })
 }
 
-/** A connection that speaks WebSocket without a library between it and the bytes. */
-export function openRaw(port: number, id: string, secret: string): Promise<Socket> {
+/**
+ * A connection that speaks WebSocket without a library between it and the bytes.
+ * @param headers lines of the request besides those of every upgrade
+ */
+export function openRaw(port: number, id: string, secret: string, headers = ''): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1' }, () =>
-      socket.write(requestOf(`/ocpp/${encodeURIComponent(id)}`, { id, secret }, '127.0.0.1')),
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () =>
+      socket.write(requestOf(`/ocpp/${encodeURIComponent(id)}`, { id, secret }, '127.0.0.1', headers)),
     )
     socket.on('error', reject)
     socket.once('data', (data) => {
@@ -58,13 +61,15 @@ export function toFrame(text: string): Buffer {
   return Buffer.concat([head, payload])
 }
 
-function requestOf(target: string, { id, secret }: Credentials, address: string): string {
+export const compression = 'Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n'
+
+export function requestOf(target: string, { id, secret }: Credentials, address: string, headers = ''): string {
   const credentials =
     secret === null ? '' : `Authorization: Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}\r\n`
   return (
     `GET ${target} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n' +
-    `Sec-WebSocket-Protocol: ocpp1.6\r\nX-Forwarded-For: ${address}\r\n${credentials}\r\n`
+    `Sec-WebSocket-Protocol: ocpp1.6\r\nX-Forwarded-For: ${address}\r\n${credentials}${headers}\r\n`
   )
 }
 

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/system.js'
-import { password, type Rig } from '../rig.js'
+import { password } from '../rig.js'
 import { atMost, exactly, none, row, shown } from '../row.js'
 import { openRaw, toFrame } from '../upgrade.js'
 
@@ -23,20 +22,6 @@ async function talkWithoutListening(socket: Socket): Promise<number | null> {
   }
   socket.destroy()
   return null
-}
-
-/** The most that the gateways hold while the work goes on. */
-async function peakMemory(rig: Rig, work: Promise<unknown>): Promise<number> {
-  let [peak, isDone] = [0, false]
-  const ending = work.finally(() => {
-    isDone = true
-  })
-  while (!isDone) {
-    peak = Math.max(peak, await rig.memory())
-    await sleep(50)
-  }
-  await ending
-  return peak
 }
 
 export const slowStations = row({
@@ -69,7 +54,7 @@ export const slowStations = row({
     const sockets = await Promise.all(ids.map(raw))
     const before = await rig.memory()
     const talking = Promise.all(sockets.map(talkWithoutListening))
-    const peak = await peakMemory(rig, talking)
+    const peak = await rig.peakMemory(talking)
     const cutAfter = await talking
     return {
       injected: `${commands} commands to one, ${sockets.length} that talk until they are cut`,

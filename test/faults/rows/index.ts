@@ -34,6 +34,8 @@ import { duplicateConnections } from './t03-duplicate-connection.js'
 import { idEnumeration } from './t04-id-enumeration.js'
 import { downgrades } from './t05-downgrade.js'
 import { wrongCertificates } from './t06-wrong-certificate.js'
+import { bombs } from './t07-bombs.js'
+import { fuzz } from './t10-fuzz.js'
 import { idTricks } from './t11-id-tricks.js'
 import { hostileTexts } from './t12-hostile-texts.js'
 import { foreignIds } from './t13-foreign-ids.js'
@@ -72,6 +74,8 @@ export const rows: readonly Row[] = [
   idEnumeration,
   downgrades,
   wrongCertificates,
+  bombs,
+  fuzz,
   idTricks,
   hostileTexts,
   foreignIds,

@@ -34,6 +34,8 @@ export function openSocketServer(config: GatewayConfig, onClosed: OnClosed): Soc
     maxPayload: config.maxMessageBytes,
     // A message of 4 MiB in pieces of 1 KiB.
     maxFragments: 4_096,
+    // A frame of 4 MiB in packets of 256 bytes.
+    maxBufferedChunks: 16_384,
     // Stations put rubbish into tokens. Ending the connection would not mend that, and the log keeps the bytes.
     skipUTF8Validation: true,
     perMessageDeflate: {
