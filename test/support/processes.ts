@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const binary =
+export const binary =
   // A build with a fault, where the conformance cases hunt for mutants.
   process.env.TEST_BUSBAR_BINARY ?? fileURLToPath(new URL('../../packages/busbar/dist/busbar.js', import.meta.url))
 

@@ -7,7 +7,7 @@ import pg from 'pg'
 import { ApiClient } from './api-client.js'
 import { BusbarProcess, freePort, ready, until } from './processes.js'
 
-const masterSecret = 'a secret of forty characters for the tests'
+export const masterSecret = 'a secret of forty characters for the tests'
 
 export { BusbarProcess, until } from './processes.js'
 

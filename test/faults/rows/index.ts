@@ -35,10 +35,13 @@ import { idEnumeration } from './t04-id-enumeration.js'
 import { downgrades } from './t05-downgrade.js'
 import { wrongCertificates } from './t06-wrong-certificate.js'
 import { bombs } from './t07-bombs.js'
+import { slowloris } from './t08-slowloris.js'
+import { craftedJson } from './t09-crafted-json.js'
 import { fuzz } from './t10-fuzz.js'
 import { idTricks } from './t11-id-tricks.js'
 import { hostileTexts } from './t12-hostile-texts.js'
 import { foreignIds } from './t13-foreign-ids.js'
+import { openServices } from './t22-open-services.js'
 
 /** In the order of the list; what is no fault last. */
 export const rows: readonly Row[] = [
@@ -75,10 +78,13 @@ export const rows: readonly Row[] = [
   downgrades,
   wrongCertificates,
   bombs,
+  slowloris,
+  craftedJson,
   fuzz,
   idTricks,
   hostileTexts,
   foreignIds,
+  openServices,
   lostWorkers,
   lostGateway,
   idling,

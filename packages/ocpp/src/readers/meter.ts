@@ -7,7 +7,7 @@ import type { Findings } from './findings.js'
 /** What was measured at one moment. */
 export interface MeterValueReading {
   at: Date
-  /** The station's time was missing or unreadable; `at` is the time of receipt. */
+  /** The station's time was missing or unreadable; `at` is that of the message. */
   guessed: boolean
   samples: SampleReading[]
   /** The sampledValue array as sent. */
@@ -136,7 +136,7 @@ const hourOf: Record<string, string> = { W: 'Wh', VA: 'VAh', var: 'varh', Wh: 'W
 export function readMeterValues(
   meterValue: unknown,
   wireType: 'text' | 'number',
-  receivedAt: Date,
+  messageAt: Date,
   findings: Findings,
   path: string,
 ): MeterValueReading[] {
@@ -144,7 +144,7 @@ export function readMeterValues(
   const readings: MeterValueReading[] = []
   for (const item of toList(meterValue, findings, path)) {
     const fields = new Fields(item, findings, `${path}/*`)
-    const { at, guessed } = fields.timestamp('timestamp', receivedAt)
+    const { at, guessed } = fields.timestamp('timestamp', messageAt)
     const sampledPath = `${path}/*/sampledValue`
     const sent = toList(fields.raw('sampledValue') ?? [], findings, sampledPath)
     if (sent.length === 0) findings.add('samples-empty', sampledPath)

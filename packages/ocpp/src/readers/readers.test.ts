@@ -119,6 +119,11 @@ describe('1.6 StopTransaction', () => {
     expect(reading).toMatchObject({ transactionId: '9223372036854775807', violations: [] })
   })
 
+  test('transactionData whose time is unreadable is as old as its Stop', () => {
+    const transactionData = [{ sampledValue: [{ value: '7' }] }]
+    expect(read({ transactionData }).meterValues).toMatchObject([{ at: new Date(timestamp), guessed: true }])
+  })
+
   test('a meterStop of -1 is kept for the rules to judge', () => {
     expect(read({ meterStop: -1 }).meterStopWh).toBe('-1')
   })
@@ -292,6 +297,12 @@ describe('2.0.1 TransactionEvent', () => {
 
   test('what is absent is null', () => {
     expect(read({})).toMatchObject({ offline: false, evseId: null, idToken: null, meterValues: [], violations: [] })
+  })
+
+  test('a reading whose time is unreadable is as old as its event, not as its receipt', () => {
+    const meterValue = [{ timestamp: '0', sampledValue: [{ value: 7 }] }]
+    expect(read({ meterValue }).meterValues).toMatchObject([{ at: new Date(timestamp), guessed: true }])
+    expect(read({ meterValue, timestamp: 0 }).meterValues).toMatchObject([{ at: receivedAt, guessed: true }])
   })
 
   test('a missing triggerReason or connector is tolerated', () => {

@@ -43,13 +43,14 @@ export function readStopTransaction16(payload: unknown, receivedAt: Date): StopT
   const findings = new Findings()
   const fields = new Fields(isObject(payload) ? payload : {}, findings)
   const reason = fields.choice('reason', reasons) ?? 'Local'
+  const timestamp = fields.timestamp('timestamp', receivedAt)
   const reading = {
     transactionId: fields.needed('transactionId', fields.id('transactionId', 'integer'), ''),
     meterStopWh: fields.needed('meterStop', fields.decimal('meterStop'), '0'),
-    timestamp: fields.timestamp('timestamp', receivedAt),
+    timestamp,
     idTag: fields.text('idTag', 20),
     reason: reasons.has(reason.toLowerCase()) ? reason : 'Other',
-    meterValues: readMeterValues(fields.raw('transactionData'), 'text', receivedAt, findings, '/transactionData'),
+    meterValues: readMeterValues(fields.raw('transactionData'), 'text', timestamp.at, findings, '/transactionData'),
     violations: findings.quirks,
   }
   findings.throwIfMissing()

@@ -53,11 +53,12 @@ export function readTransactionEvent201(payload: unknown, receivedAt: Date): Tra
   for (const field of ['triggerReason', 'transactionInfo']) {
     if (!fields.has(field)) findings.add('field-missing', `/${field}`)
   }
+  const timestamp = fields.timestamp('timestamp', receivedAt)
   const reading = {
     eventType: fields.needed('eventType', isEventType(eventType) ? eventType : null, 'Updated'),
     transactionId: transaction.needed('transactionId', transaction.id('transactionId', 'text', 36), ''),
     seqNo: fields.needed('seqNo', fields.integer('seqNo'), 0),
-    timestamp: fields.timestamp('timestamp', receivedAt),
+    timestamp,
     triggerReason: fields.text('triggerReason') || null,
     offline: fields.boolean('offline') ?? false,
     chargingState: transaction.choice('chargingState', chargingStates) || null,
@@ -70,7 +71,8 @@ export function readTransactionEvent201(payload: unknown, receivedAt: Date): Tra
     evseId: evse.integer('id'),
     connectorId: evse.integer('connectorId'),
     idToken: readIdToken(fields, findings),
-    meterValues: readMeterValues(fields.raw('meterValue'), 'number', receivedAt, findings, '/meterValue'),
+    // A reading whose time is unreadable is as old as its event, which may have waited at the station for days.
+    meterValues: readMeterValues(fields.raw('meterValue'), 'number', timestamp.at, findings, '/meterValue'),
     violations: findings.quirks,
   }
   findings.throwIfMissing()
