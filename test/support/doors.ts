@@ -59,6 +59,10 @@ export interface Caller {
   identity?: Pick<Identity, 'chain' | 'key'>
   /** Where a proxy says it comes from. */
   address?: string
+  /** Where it comes from. */
+  localAddress?: string
+  /** What else it says. */
+  headers?: Record<string, string>
 }
 
 /**
@@ -67,12 +71,13 @@ export interface Caller {
  * @returns the open socket, or the status of the refusal
  */
 export function knock(url: string, doors: Doors, caller: Caller): Promise<WebSocket | number> {
-  const { id, password, identity, address } = caller
+  const { id, password, identity, address, localAddress, headers } = caller
   const options: ClientOptions = {
     ca: doors.serverRoot.certificate,
     ...(password !== undefined && { auth: `${id}:${password}` }),
     ...(identity && { cert: identity.chain, key: identity.key }),
-    ...(address !== undefined && { headers: { 'X-Forwarded-For': address } }),
+    ...(localAddress !== undefined && { localAddress }),
+    headers: { ...(address !== undefined && { 'X-Forwarded-For': address }), ...headers },
   }
   const socket = new WebSocket(`${url}/${encodeURIComponent(id)}`, ['ocpp1.6'], options)
   return new Promise((resolve, reject) => {
