@@ -21,6 +21,7 @@ random() { openssl rand -hex 32; }
 write busbar_secret "$(random)"
 write postgres_password "$(random)"
 write redis_password "$(random)"
+write kafka_password "$(random)"
 write grafana_password "$(random)"
 write database_url "postgres://busbar:$(cat "$dir/postgres_password")@postgres:5432/busbar"
 write redis_url "redis://:$(cat "$dir/redis_password")@redis:6379"

@@ -132,7 +132,7 @@ describe.skipIf(!isHere)('a real Prometheus beside two gateways, two workers and
       for (const { title, targets = [] } of panels) {
         for (const { expr } of targets) {
           await until(`${file}, ${title}: ${expr}`, async () => {
-            const series = await prometheus.query(fillIn(expr, '30s'))
+            const series = await prometheus.query(fillIn(expr, '10m'))
             return series.some(({ value }) => value[1] !== 'NaN')
           })
         }

@@ -19,6 +19,13 @@ export function endWithUs(child: ChildProcess): void {
   child.once('exit', () => running.delete(child))
 }
 
+/** How a process is started where it is not as always. */
+export interface Start {
+  nodeArgs?: readonly string[]
+  /** Another build, by another user's number. */
+  as?: { binary: string; user: number }
+}
+
 /** One Busbar process of a test. */
 export class BusbarProcess {
   readonly name: string
@@ -36,13 +43,14 @@ export class BusbarProcess {
     env: Record<string, string>,
     port: number,
     logFile: string,
-    nodeArgs: readonly string[] = [],
+    { nodeArgs = [], as }: Start = {},
   ) {
     this.name = name
     this.port = port
     this.healthPort = Number(env.BUSBAR_HEALTH_PORT ?? env.BUSBAR_API_PORT)
     this.tlsPort = env.BUSBAR_GATEWAY_TLS_PORT === undefined ? null : Number(env.BUSBAR_GATEWAY_TLS_PORT)
-    this.child = spawn(process.execPath, [...nodeArgs, binary, ...args], {
+    this.child = spawn(process.execPath, [...nodeArgs, as?.binary ?? binary, ...args], {
+      ...(as && { uid: as.user, gid: as.user }),
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

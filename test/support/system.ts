@@ -5,7 +5,7 @@ import path from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { ApiClient } from './api-client.js'
-import { BusbarProcess, freePort, ready, until } from './processes.js'
+import { BusbarProcess, freePort, ready, type Start, until } from './processes.js'
 
 export const masterSecret = 'a secret of forty characters for the tests'
 
@@ -159,7 +159,7 @@ export const allServices = 'stations,transactions,smart-charging,reservations,co
  * comma-separated.
  */
 export async function startDistributed(
-  size: { gateways: number; workers: readonly string[]; partitions?: number; nodeArgs?: readonly string[] },
+  size: { gateways: number; workers: readonly string[]; partitions?: number } & Start,
   env: Record<string, string> = {},
   on: Services = services,
 ): Promise<System> {
@@ -187,9 +187,10 @@ export async function startDistributed(
     ...environment,
     ...(await on.environmentOf?.(processName, name)),
   })
+  const others: Start = size.as ? { as: size.as } : {}
   const command = async (...args: string[]) => {
     const output = path.join(folder, `${args[0]}.out`)
-    const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output)
+    const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output, others)
     const code = await process.exited
     const text = await readFile(output, 'utf8')
     if (code !== 0) throw new Error(`busbar ${args.join(' ')} exited with ${code}:\n${text}`)
@@ -217,7 +218,7 @@ export async function startDistributed(
       },
       port,
       logFile,
-      size.nodeArgs,
+      size,
     )
     await ready(process, healthPort, logFile)
     return process
@@ -231,7 +232,7 @@ export async function startDistributed(
       { ...(await environmentOf(`worker ${index}`)), BUSBAR_HEALTH_PORT: String(healthPort) },
       healthPort,
       logFile,
-      size.nodeArgs,
+      size,
     )
     await ready(process, healthPort, logFile)
     return process
@@ -244,6 +245,7 @@ export async function startDistributed(
     { ...(await environmentOf('api')), BUSBAR_API_PORT: String(apiPort) },
     apiPort,
     apiLog,
+    others,
   )
   const [gateways, workers] = await Promise.all([
     Promise.all(gatewayPorts.map((_, index) => startGateway(index))),

@@ -30,8 +30,9 @@ test('what waits is counted when the metrics are read, not before', async () => 
       values: [],
     },
     {
-      text: `INSERT INTO dead_letter (id, service, topic, partition, "offset", station_id, headers, value, error, created_at, replayed_at)
-        VALUES ('${id}1', 's', 't', 0, 1, 'CP', '{}', '', 'e', now(), NULL), ('${id}2', 's', 't', 0, 2, 'CP', '{}', '', 'e', now(), now())`,
+      text: `INSERT INTO dead_letter (id, service, topic, partition, "offset", station_id, headers, value, error, created_at, replayed_at, discarded_at)
+        VALUES ('${id}1', 's', 't', 0, 1, 'CP', '{}', '', 'e', now(), NULL, NULL), ('${id}2', 's', 't', 0, 2, 'CP', '{}', '', 'e', now(), now(), NULL),
+          ('${id}3', 's', 't', 0, 3, 'CP', '{}', '', 'e', now(), NULL, now())`,
       values: [],
     },
     {
