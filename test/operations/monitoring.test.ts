@@ -150,12 +150,22 @@ describe.skipIf(!isHere)('a real Prometheus beside two gateways, two workers and
     expect((await system.api.command('METER-0', 'GetConfiguration', {})).body.status).toBe('accepted')
     const [first] = system.gateways
     await tryUpgrade(first?.port ?? 0, 'NOBODY', 'wrong', '10.0.0.1')
-    // A job: the reservation ends by Busbar's own clock.
+    // A job: the reservation ends by Busbar's own clock, because nobody charges there.
+    const station = await open('RESERVED')
+    station.on('ReserveNow', () => ({ status: 'Accepted' }))
     const expiresAt = new Date(Date.now() + 2_000).toISOString()
-    await system.api.expect('POST', '/stations/METER-0/reservations', { connector: 1, token: 'TOKEN-1', expiresAt })
+    await system.api.expect('POST', '/stations/RESERVED/reservations', { connector: 1, token: 'TOKEN-1', expiresAt })
     // Hex digits in place of a key's bytes are tolerated, and counted.
     const socket = await letIn(knock(system.secureUrls[0] ?? '', doors, { id: 'METER-5', password }))
     socket.close()
+  }
+
+  /** A station that has booted, and does what it is told to do. */
+  async function open(id: string): Promise<StationSocket> {
+    await system.api.registerStation(id, password)
+    const station = await StationSocket.open({ url: system.urls[0] ?? '', id, password, protocols: ['ocpp1.6'] })
+    await station.call('BootNotification', { chargePointVendor: 'Test', chargePointModel: 'Socket' })
+    return station
   }
 
   test('the catalogue names every metric that is exported, and no other', async () => {
@@ -177,10 +187,7 @@ describe.skipIf(!isHere)('a real Prometheus beside two gateways, two workers and
   })
 
   test('an answer without a decision raises its alert, the first of its kind too', async () => {
-    const id = 'UNDECIDED'
-    await system.api.registerStation(id, password)
-    const station = await StationSocket.open({ url: system.urls[0] ?? '', id, password, protocols: ['ocpp1.6'] })
-    await station.call('BootNotification', { chargePointVendor: 'Test', chargePointModel: 'Undecided' })
+    const station = await open('UNDECIDED')
     for (const worker of system.workers) worker.signal('SIGSTOP')
     try {
       await station.call('StopTransaction', { transactionId: 1, meterStop: 1, timestamp: new Date().toISOString() })
