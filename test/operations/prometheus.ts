@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse, stringify } from 'yaml'
-import { freePort, until } from '../support/system.js'
+import { freePort, until } from '../support/processes.js'
 
 export const deployFolder = fileURLToPath(new URL('../../deploy', import.meta.url))
 

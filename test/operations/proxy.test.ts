@@ -8,7 +8,8 @@ import { VirtualStation } from '@busbar/simulator'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasCommands, output } from '../support/commands.js'
 import { type Doors, knock, makeDoors, operatorName, statusOf } from '../support/doors.js'
-import { allServices, freePort, hasServices, type System, startDistributed, until } from '../support/system.js'
+import { freePort } from '../support/processes.js'
+import { allServices, hasServices, type System, startDistributed, until } from '../support/system.js'
 import { deployFolder } from './prometheus.js'
 
 const configFile = path.join(deployFolder, 'haproxy', 'haproxy.cfg')
