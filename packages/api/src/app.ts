@@ -6,6 +6,7 @@ import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Api, RouteContext } from './api.js'
 import { authenticateAll } from './authenticate.js'
+import { startBulkRunner } from './bulk/runner.js'
 import { EventStream } from './events/stream.js'
 import { FileAddresses } from './files/addresses.js'
 import { downloadRoutes } from './files/downloads.js'
@@ -22,6 +23,8 @@ import { measureRequests } from './request-metrics.js'
 import { alertRoutes } from './routes/alerts.js'
 import { apiKeyRoutes } from './routes/api-keys.js'
 import { auditRoutes } from './routes/audit.js'
+import { bulkCommandRoutes } from './routes/bulk-commands.js'
+import { bulkKillSwitchRoutes } from './routes/bulk-kill-switch.js'
 import { certificateAuthorityRoutes } from './routes/certificate-authorities.js'
 import { commandRoutes } from './routes/commands.js'
 import { configurationRoutes } from './routes/configuration.js'
@@ -104,6 +107,8 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   }
   for (const routes of allRoutes) routes(app, context)
   await renewPresets(ports)
+  const bulkRunner = startBulkRunner(context)
+  app.addHook('onClose', () => bulkRunner.stop())
   await app.ready()
   return app
 }
@@ -139,6 +144,8 @@ export const allRoutes: readonly ((app: Api, context: RouteContext) => void)[] =
   uploadRoutes,
   deadLetterRoutes,
   eventRoutes,
+  bulkCommandRoutes,
+  bulkKillSwitchRoutes,
   alertRoutes,
   webhookRoutes,
   webhookDeliveryRoutes,

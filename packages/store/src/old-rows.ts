@@ -56,6 +56,13 @@ const oldRows: readonly OldRows[] = [
     id: 'id',
     isOver: 'created_at < $1 AND expires_at < now()',
   },
+  { table: 'bulk_command', days: 'historyDays', id: 'id', isOver: 'completed_at < $1' },
+  {
+    table: 'bulk_target',
+    days: 'historyDays',
+    id: 'bulk_id',
+    isOver: '(sent_at IS NULL OR sent_at < $1) AND NOT EXISTS (SELECT FROM bulk_command b WHERE b.id = bulk_id)',
+  },
   { table: 'alert', days: 'historyDays', id: 'id', isOver: 'cleared_at < $1' },
   {
     table: 'alert_acknowledgement',

@@ -98,7 +98,7 @@ export function toCommand(row: CommandRow, vault: Pick<Vault, 'isSealed'>): z.in
 }
 
 /** A sealed value opens nothing without the master secret, and still is nobody's to read. */
-function maskSealed(value: unknown, vault: Pick<Vault, 'isSealed'>): unknown {
+export function maskSealed(value: unknown, vault: Pick<Vault, 'isSealed'>): unknown {
   if (typeof value === 'string') return vault.isSealed(value) ? '***' : redactUrl(value)
   if (Array.isArray(value)) return value.map((each) => maskSealed(each, vault))
   if (typeof value !== 'object' || value === null) return value

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startReceiver } from '../../../../test/support/receiver.js'
 import { Egress, isEgressOrigin, isNetwork, type Resolve } from './egress.js'
 import { post } from './post.js'
-import { startReceiver } from './testing.js'
 
 const open = { origins: ['https://*:*', 'http://*:*'], networks: [] }
 const message = { headers: {}, body: Buffer.from('{}') }

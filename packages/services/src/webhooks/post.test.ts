@@ -1,8 +1,8 @@
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import { startReceiver } from '../../../../test/support/receiver.js'
 import { Egress } from './egress.js'
 import { post } from './post.js'
-import { startReceiver } from './testing.js'
 
 const egress = new Egress({ origins: ['http://127.0.0.1:*'], networks: ['127.0.0.0/8'] })
 const message = { headers: { 'x-test': 'yes' }, body: Buffer.from('{"a":"ü"}') }

@@ -3,11 +3,11 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type Received, startReceiver } from '../../../../test/support/receiver.js'
 import { Egress } from './egress.js'
 import { createWebhookIntake } from './intake.js'
 import { WebhookSender } from './sender.js'
 import { createWebhookSecret } from './signature.js'
-import { type Received, startReceiver } from './testing.js'
 
 const vault = new Vault('a master secret for tests only')
 const egress = new Egress({ origins: ['http://127.0.0.1:*'], networks: ['127.0.0.0/8'] })

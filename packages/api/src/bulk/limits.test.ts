@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { needsApproval, unapprovedPerMinute } from './limits.js'
+
+test.each([
+  [0, 1],
+  [9, 1],
+  [100, 10],
+  [499, 49],
+  [500, 50],
+  [100_000, 50],
+])('a fleet of %i has %i stations a minute without approval', (fleet, limit) => {
+  expect(unapprovedPerMinute(fleet)).toBe(limit)
+})
+
+test('more than 50 stations, or more than a tenth of the fleet a minute, needs approval', () => {
+  const alone = (stations: number, pacePerMinute: number, open = 0) =>
+    needsApproval({ stations, pacePerMinute }, 200, open)
+  expect(alone(50, 20)).toBe(false)
+  expect(alone(51, 20)).toBe(true)
+  expect(alone(10, 21)).toBe(true)
+  // Many small ones are one large one.
+  expect(alone(10, 20, 40)).toBe(false)
+  expect(alone(11, 20, 40)).toBe(true)
+})

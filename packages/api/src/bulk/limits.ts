@@ -1,0 +1,18 @@
+/** What one operator alone may have sent, over all bulk commands together. */
+const stationsAlone = 50
+const shareAlone = 0.1
+
+/** Stations a minute that need nobody's approval: 50, or a tenth of the fleet where that is less. */
+export function unapprovedPerMinute(fleet: number): number {
+  return Math.max(1, Math.min(stationsAlone, Math.floor(fleet * shareAlone)))
+}
+
+/**
+ * Whether a second operator has to approve. What others wait to send without approval counts too: many small bulk commands
+ * are one large one.
+ *
+ * @param open stations of bulk commands that need no approval and are not over
+ */
+export function needsApproval(wish: { stations: number; pacePerMinute: number }, fleet: number, open: number): boolean {
+  return wish.stations + open > stationsAlone || wish.pacePerMinute > unapprovedPerMinute(fleet)
+}

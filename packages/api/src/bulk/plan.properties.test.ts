@@ -1,0 +1,160 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { unapprovedPerMinute } from './limits.js'
+import { planSteps, type Run, type Step, toOffsets } from './plan.js'
+
+const runs = { numRuns: Number(process.env.PROPERTY_RUNS ?? 300) }
+const startedAt = new Date('2026-03-01T10:00:00Z')
+const at = (seconds: number) => new Date(startedAt.getTime() + seconds * 1_000)
+
+/** The rows of a bulk command, all that there is of it. */
+interface Rows {
+  id: string
+  approved: boolean
+  pacePerMinute: number
+  stopAbovePercent: number | null
+  targets: { stationId: string; offsetMs: number; sentAt: number | null; verdictAt: number; fails: boolean }[]
+  status: string
+}
+
+const bulk = fc
+  .record({
+    approved: fc.boolean(),
+    pacePerMinute: fc.integer({ min: 1, max: 400 }),
+    jitterSeconds: fc.integer({ min: 0, max: 120 }),
+    stopAbovePercent: fc.option(fc.integer({ min: 0, max: 100 })),
+    stations: fc.integer({ min: 1, max: 150 }),
+    failing: fc.integer({ min: 0, max: 100 }),
+  })
+  .map((given) => ({ ...given, stopAbovePercent: given.stopAbovePercent }))
+
+function toRows(
+  given: {
+    approved: boolean
+    pacePerMinute: number
+    jitterSeconds: number
+    stopAbovePercent: number | null
+    stations: number
+    failing: number
+  },
+  index: number,
+): Rows {
+  const stationIds = Array.from({ length: given.stations }, (_, number) => `CS-${number}`)
+  let seed = index
+  const random = () => {
+    seed = (seed * 16_807 + 11) % 2_147_483_647
+    return seed / 2_147_483_647
+  }
+  return {
+    id: String(index),
+    ...given,
+    status: 'running',
+    targets: toOffsets(stationIds, given, random).map((each) => ({
+      ...each,
+      sentAt: null,
+      verdictAt: 1 + random() * 30,
+      fails: random() * 100 < given.failing,
+    })),
+  }
+}
+
+/** What `selectRuns` reads of the rows. */
+function read({ id, approved, pacePerMinute, stopAbovePercent, targets }: Rows, second: number): Run {
+  const sent = targets.filter(({ sentAt }) => sentAt !== null)
+  const judged = sent.filter(({ sentAt, verdictAt }) => (sentAt ?? 0) + verdictAt <= second)
+  const waiting = targets.filter(({ sentAt }) => sentAt === null).sort((one, other) => one.offsetMs - other.offsetMs)
+  return {
+    ...{ id, approved, pacePerMinute, stopAbovePercent, startedAt, waiting, stopAfter: 10, expiresAt: at(86_400) },
+    sentLately: sent.filter(({ sentAt }) => (sentAt ?? 0) > second - 60).length,
+    judged: judged.length,
+    failed: judged.filter(({ fails }) => fails).length,
+    open: sent.length - judged.length,
+  }
+}
+
+function step(all: Rows[], second: number, fleet: number): Step[] {
+  const running = all.filter(({ status }) => status === 'running')
+  const lately = all
+    .filter(({ approved }) => !approved)
+    .flatMap(({ targets }) => targets.filter(({ sentAt }) => sentAt !== null && sentAt > second - 60))
+  const steps = planSteps(
+    running.map((rows) => read(rows, second)),
+    { now: at(second), fleet, unapprovedLately: lately.length },
+  )
+  for (const { id, send, end } of steps) {
+    const rows = all.find((each) => each.id === id)
+    if (!rows) continue
+    for (const stationId of send) {
+      const target = rows.targets.find((each) => each.stationId === stationId)
+      if (!target || target.sentAt !== null) throw new Error(`${stationId} twice`)
+      target.sentAt = second
+    }
+    if (end) rows.status = end.status
+  }
+  return steps
+}
+
+const sentWithin = (all: readonly Rows[], from: number, to: number) =>
+  all.flatMap(({ targets }) => targets).filter(({ sentAt }) => sentAt !== null && sentAt > from && sentAt <= to).length
+
+test('whenever a step is taken, and however long none was, no pace and no limit is passed and each station has one turn', () => {
+  const pauses = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 5, maxLength: 60 })
+  fc.assert(
+    fc.property(
+      fc.array(bulk, { minLength: 1, maxLength: 5 }),
+      pauses,
+      fc.integer({ min: 0, max: 2_000 }),
+      (given, steps, fleet) => {
+        const all = given.map(toRows)
+        let second = 0
+        for (const pause of steps) {
+          second += pause
+          // Twice: as by another process that knows no more than the rows.
+          for (const taken of [step(all, second, fleet), step(all, second, fleet)]) {
+            for (const { dueAt, end } of taken) {
+              if (end) expect(dueAt).toBeNull()
+              else expect(dueAt?.getTime()).toBeGreaterThan(at(second).getTime())
+            }
+          }
+          for (const rows of all)
+            expect(sentWithin([rows], second - 60, second)).toBeLessThanOrEqual(rows.pacePerMinute)
+          const unapproved = all.filter(({ approved }) => !approved)
+          expect(sentWithin(unapproved, second - 60, second)).toBeLessThanOrEqual(unapprovedPerMinute(fleet))
+        }
+      },
+    ),
+    runs,
+  )
+})
+
+test('looked at when its steps are due, each ends: all had their turn and their verdict, or too many failed', () => {
+  fc.assert(
+    fc.property(bulk, (given) => {
+      const rows = toRows({ ...given, approved: true }, 1)
+      let second = 0
+      let next = 0
+      while (rows.status === 'running' && next < 86_400) {
+        second = next
+        const [taken] = step([rows], second, 1_000)
+        next = Math.max(second + 1, Math.ceil(((taken?.dueAt?.getTime() ?? 0) - startedAt.getTime()) / 1_000))
+      }
+      const { judged, failed, open, waiting } = read(rows, second)
+      if (rows.status === 'completed') expect([open, waiting.length]).toEqual([0, 0])
+      else {
+        expect(rows.status).toBe('stopped')
+        expect(judged).toBeGreaterThanOrEqual(10)
+        expect((100 * failed) / judged).toBeGreaterThan(rows.stopAbovePercent ?? 100)
+      }
+    }),
+    runs,
+  )
+})
+
+test('what was not sent when its time is over never is', () => {
+  const run = read(
+    toRows({ approved: true, pacePerMinute: 1, jitterSeconds: 0, stopAbovePercent: null, stations: 5, failing: 0 }, 1),
+    0,
+  )
+  const [taken] = planSteps([{ ...run, expiresAt: at(60) }], { now: at(60), fleet: 1_000, unapprovedLately: 0 })
+  expect(taken).toEqual({ id: '1', send: [], end: { status: 'expired', reason: null }, dueAt: null })
+})

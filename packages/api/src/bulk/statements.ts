@@ -1,0 +1,69 @@
+import { sql, updateRows } from '@busbar/store'
+import { sendsPerStep } from './plan.js'
+
+export const selectDue = sql(
+  "SELECT id FROM bulk_command WHERE due_at <= now() AND status IN ('running', 'awaiting-approval') LIMIT 1",
+)
+
+export const expireUnapproved = sql(`
+  WITH expired AS (
+    UPDATE bulk_command SET status = 'expired', status_reason = 'nobody approved it', due_at = NULL, completed_at = $1
+    WHERE status = 'awaiting-approval' AND due_at <= $1 RETURNING id
+  )
+  INSERT INTO audit_entry (actor, action, target_type, target_id, details)
+  SELECT 'bulk-commands', 'bulk-command.expire', 'bulk-command', id::text, '{}'::jsonb FROM expired`)
+
+const isFailure = `(t.error IS NOT NULL OR c.status IN ('rejected', 'error', 'timeout', 'unknown', 'undeliverable', 'expired'))`
+const isJudged = `(t.error IS NOT NULL OR c.completed_at IS NOT NULL)`
+
+/** All that run, whichever is due: what they may send together has one limit. */
+export const selectRuns = sql(`
+  SELECT b.id, b.action, b.payload, b.created_by AS "createdBy", b.actor, b.command_expiry_seconds AS "commandExpirySeconds",
+    b.approved_by IS NOT NULL AS approved, b.pace_per_minute AS "pacePerMinute", b.started_at AS "startedAt",
+    b.expires_at AS "expiresAt", b.stop_above_percent AS "stopAbovePercent", b.stop_after AS "stopAfter",
+    n.lately AS "sentLately", n.judged, n.failed, n.open, w.waiting
+  FROM bulk_command b CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE t.sent_at > $1::timestamptz - interval '1 minute')::int AS lately,
+      count(*) FILTER (WHERE ${isJudged} AND t.sent_at >= b.resumed_at)::int AS judged,
+      count(*) FILTER (WHERE ${isFailure} AND t.sent_at >= b.resumed_at)::int AS failed,
+      count(*) FILTER (WHERE t.sent_at IS NOT NULL AND NOT ${isJudged})::int AS open
+    FROM bulk_target t LEFT JOIN command c ON c.id = t.command_id WHERE t.bulk_id = b.id AND t.sent_at IS NOT NULL) AS n
+  CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object('stationId', station_id, 'offsetMs', offset_ms)
+      ORDER BY offset_ms, station_id), '[]') AS waiting
+    FROM (SELECT station_id, offset_ms FROM bulk_target WHERE bulk_id = b.id AND sent_at IS NULL
+      ORDER BY offset_ms, station_id LIMIT ${sendsPerStep + 1}) AS t) AS w
+  WHERE b.status = 'running' ORDER BY b.id`)
+
+/** Of all that need no approval, those that are over included. */
+export const countUnapprovedLately = sql(`
+  SELECT count(*)::int AS count FROM bulk_target t JOIN bulk_command b ON b.id = t.bulk_id
+  WHERE t.sent_at > $1::timestamptz - interval '1 minute' AND b.approved_by IS NULL`)
+
+export const countFleet = sql('SELECT count(*)::int AS count FROM station')
+
+/** Stations that bulk commands without approval have still to be sent to, or were sent to within the last minute. */
+export const countUnapprovedOpen = sql(`
+  SELECT count(*)::int AS count FROM bulk_target t JOIN bulk_command b ON b.id = t.bulk_id
+  WHERE b.approved_by IS NULL AND (t.sent_at > $1::timestamptz - interval '1 minute'
+    OR t.sent_at IS NULL AND b.status IN ('running', 'stopped'))`)
+
+/** The version each speaks; null where none is known. */
+export const selectProtocols = sql(`
+  SELECT s.id, coalesce(t.protocol, CASE WHEN cardinality(s.protocols) = 1 THEN s.protocols[1] END,
+    s.protocol_without_header) AS protocol
+  FROM station s LEFT JOIN station_state t ON t.station_id = s.id WHERE s.id = ANY($1)`)
+
+export const updateRuns = updateRows(
+  'bulk_command',
+  { id: 'uuid', status: 'text', statusReason: 'text', dueAt: 'timestamptz', completedAt: 'timestamptz' },
+  ['id'],
+)
+
+/** The command that stands under the key, which an earlier attempt of this step may have written. */
+export const markSent = sql(`
+  UPDATE bulk_target t SET sent_at = $3, error = r.error, command_id = (
+    SELECT c.id FROM command c JOIN bulk_command b ON b.id = t.bulk_id
+    WHERE c.requested_by = b.created_by AND c.idempotency_key = 'bulk/' || t.bulk_id || '/' || t.station_id)
+  FROM unnest($1::text[], $2::text[]) AS r(station_id, error)
+  WHERE t.bulk_id = $4::uuid AND t.station_id = r.station_id`)
