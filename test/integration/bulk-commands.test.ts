@@ -68,8 +68,9 @@ test('a group of stations of both versions, approved by a second operator; kille
   expect(Object.values(end.progress).reduce((sum, count) => sum + count, 0)).toBe(fleet)
   expect(executed().every((count) => count <= 1)).toBe(true)
   expect(executed().filter((count) => count > 0).length).toBeGreaterThan(before)
-  // Those whose turn came before they were back, and what was under way in the kill, have a verdict as well.
-  expect(end.progress.accepted).toBeGreaterThanOrEqual(before)
+  // What was under way in the kill is unknown, and whose turn came before it was back could not be reached.
+  const { accepted = 0, unknown = 0 } = end.progress
+  expect(accepted + unknown).toBeGreaterThanOrEqual(before)
   expect(end.progress).not.toHaveProperty('waiting')
 
   const { items } = await system.api.get<{ items: { stationId: string; verdict: string; commandId: string }[] }>(

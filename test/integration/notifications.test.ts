@@ -65,6 +65,7 @@ test('a delivery in whose midst the process is killed is made again, with the sa
   })
   expect(items).toMatchObject([{ eventType: 'busbar.station.booted.v1', lastStatus: 200 }])
   await system.api.expect('DELETE', `/webhooks/${id}`)
+  await system.api.expect('DELETE', '/stations/KILLED')
   socket.close()
 }, 120_000)
 
