@@ -95,7 +95,7 @@ async function send(
     }
     return toReceipt(found(await findCommand(database, 'id', [id]), 'command'))
   } finally {
-    await watch?.stop()
+    watch?.stop()
   }
 }
 
@@ -126,7 +126,7 @@ async function findEarlier(
     await watch.wait(patience.timeoutMs, patience.signal, () => findVerdict(database, earlier.id))
     return toReceipt(found(await findCommand(database, 'id', [earlier.id]), 'command'))
   } finally {
-    await watch.stop()
+    watch.stop()
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type StationChannels, verdictChannel } from '@busbar/backbone'
 
 export interface Verdict {
@@ -8,27 +9,35 @@ export interface Verdict {
 
 const lookEveryMs = 200
 
+/** A channel takes a millisecond; one that takes this long may be silent. */
+const hearsWithinMs = 300
+
 /**
  * Listens for the verdict of one command. Made before the command is, so that no verdict can pass unseen.
  */
 export class VerdictWatch {
   readonly #channels: StationChannels
   readonly #verdict: Promise<Verdict | null>
+  readonly #subscribing: Promise<() => Promise<void>>
   #settle: (verdict: Verdict | null) => void = () => {}
-  #unsubscribe: () => Promise<void> = async () => {}
+  #hears = false
 
-  private constructor(channels: StationChannels) {
+  private constructor(channels: StationChannels, commandId: string) {
     this.#channels = channels
     this.#verdict = new Promise((resolve) => {
       this.#settle = resolve
     })
+    this.#subscribing = channels.subscribe(verdictChannel(commandId), (message) => {
+      if (message.kind === 'verdict') this.#settle(message)
+    })
   }
 
   static async start(channels: StationChannels, commandId: string): Promise<VerdictWatch> {
-    const watch = new VerdictWatch(channels)
-    watch.#unsubscribe = await channels.subscribe(verdictChannel(commandId), (message) => {
-      if (message.kind === 'verdict') watch.#settle(message)
+    const watch = new VerdictWatch(channels, commandId)
+    const subscribed = watch.#subscribing.then(() => {
+      watch.#hears = true
     })
+    await Promise.race([subscribed, sleep(hearsWithinMs)])
     return watch
   }
 
@@ -40,7 +49,7 @@ export class VerdictWatch {
     const giveUp = () => this.#settle(null)
     const timer = setTimeout(giveUp, timeoutMs)
     const lookWhileDeaf = async () => {
-      if (this.#channels.isAvailable) return
+      if (this.#hears && this.#channels.isAvailable) return
       // Without the books too, time runs out.
       const verdict = await look().catch(() => null)
       if (verdict) this.#settle(verdict)
@@ -57,7 +66,7 @@ export class VerdictWatch {
     }
   }
 
-  stop(): Promise<void> {
-    return this.#unsubscribe()
+  stop(): void {
+    void this.#subscribing.then((unsubscribe) => unsubscribe())
   }
 }

@@ -148,7 +148,7 @@ async function ask(
     })
     return toAnswer(await findReceipt(context, transactionId, id), reply)
   } finally {
-    await watch.stop()
+    watch.stop()
   }
 }
 

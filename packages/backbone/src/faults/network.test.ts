@@ -212,6 +212,10 @@ describeDistributed('Redis away', (side) => {
   test('one that is silent is given up, and listeners hear again over new connections', async () => {
     const { channels, ownership } = await openBehindProxy()
     proxy.stall()
+    await within(
+      4500,
+      channels.subscribe(stationChannel('late'), () => {}),
+    )
     await channels.publish([{ channel: stationChannel(station), message: takeover }]).catch(() => {})
     await until(() => !channels.isAvailable, 'the end of the silent connection', 15_000)
     // Refused at once from now on.

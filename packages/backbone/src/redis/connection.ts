@@ -51,7 +51,8 @@ export function openSubscriber(address: RedisAddress, log: Logger): Redis {
     enableOfflineQueue: false,
     autoResubscribe: false,
     autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: null,
+    // What was asked on a connection that ended is answered: nobody may wait for the next one.
+    maxRetriesPerRequest: 0,
     socketTimeout: silentAfterMs,
     connectTimeout: 2000,
     retryStrategy: reconnectDelayMs,
