@@ -315,6 +315,7 @@ test.each([
   ['an unknown column', 'id,colour\r\nA,red', 400],
   ['a column named twice', 'id,id\r\nA,B', 400],
   ['nothing', '', 400],
+  ['a header alone', 'id,name\r\n', 400],
   ['another encoding', Buffer.from('id,name\r\nA,K\xf6ln', 'latin1'), 400],
 ])('a file with %s is refused as a whole', async (_, payload, status) => {
   expect((await send('stations', payload)).statusCode).toBe(status)
@@ -322,6 +323,7 @@ test.each([
 
 test('what is no list, of another kind, or too large is refused as a whole', async () => {
   expect((await send('stations', { id: 'A' }, 'application/json')).statusCode).toBe(400)
+  expect((await send('stations', [], 'application/json')).statusCode).toBe(400)
   expect((await send('stations', '<a/>', 'application/xml')).statusCode).toBe(415)
   expect((await send('stations', 'x'.repeat(17 * 1024 * 1024))).statusCode).toBe(413)
   expect((await send('stations', `id\n${'A\n'.repeat(50_001)}`)).statusCode).toBe(413)

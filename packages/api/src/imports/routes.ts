@@ -116,6 +116,7 @@ async function importFile<Value, Prepared>(
   context: RouteContext,
 ): Promise<ImportReport> {
   const rows = Buffer.isBuffer(request.body) ? await readCsv(request.body, kind.cells) : readList(request.body)
+  if (rows.length === 0) throw new ProblemError(400, 'There are no rows in this file.')
   if (rows.length > maxRows)
     throw new ProblemError(413, `These are ${rows.length} rows; import at most ${maxRows} at once.`)
   return runImport(kind, rows, { isDryRun, caller: callerOf(request) }, context)
