@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Database } from '@busbar/store'
+import type { Database, Sql } from '@busbar/store'
 import type { Caller } from './access.js'
 import { actorOf, auditStatement } from './audit.js'
 
@@ -9,8 +9,8 @@ const denialsEveryMs = 600_000
 /** Who came in with a token and who was turned away, in the audit log: once, not for every request. */
 export class AccessAudit {
   readonly #database: Pick<Database, 'commit'>
-  /** What needs not be told again. */
-  readonly #told = new Set<string>()
+  /** What was told, and until when it needs not be told again. */
+  readonly #told = new Map<string, number>()
 
   constructor(database: Pick<Database, 'commit'>) {
     this.#database = database
@@ -20,9 +20,7 @@ export class AccessAudit {
   async denied(caller: Caller, endpoint: string): Promise<void> {
     const details = { roles: caller.roles }
     const draft = { actor: actorOf(caller), action: 'access.deny', targetType: 'endpoint', targetId: endpoint, details }
-    await this.#once(['deny', caller.id, endpoint, Math.floor(Date.now() / denialsEveryMs)].join(' '), () =>
-      this.#database.commit([auditStatement(draft)]),
-    )
+    await this.#once(`deny ${caller.id} ${endpoint}`, Date.now() + denialsEveryMs, auditStatement(draft))
   }
 
   /**
@@ -35,21 +33,21 @@ export class AccessAudit {
     const details = { subject: caller.id, roles: caller.roles, expiresAt: caller.expiresAt.toISOString(), address }
     const draft = { actor: actorOf(caller), action: 'login.oidc', targetType: 'login', targetId, details }
     const condition = `WHERE NOT EXISTS (SELECT FROM audit_entry WHERE target_type = 'login' AND target_id = $6)`
-    await this.#once(`login ${targetId}`, () =>
-      this.#database.commit([auditStatement(draft, { text: condition, values: [targetId] })]),
-    )
+    const statement = auditStatement(draft, { text: condition, values: [targetId] })
+    await this.#once(`login ${targetId}`, caller.expiresAt.getTime(), statement)
   }
 
-  async #once(what: string, tell: () => Promise<unknown>): Promise<void> {
-    if (this.#told.has(what)) return
-    this.#told.add(what)
+  async #once(what: string, until: number, entry: Sql): Promise<void> {
+    if ((this.#told.get(what) ?? 0) > Date.now()) return
+    this.#told.delete(what)
+    this.#told.set(what, until)
     try {
-      await tell()
+      await this.#database.commit([entry])
     } catch (cause) {
       this.#told.delete(what)
       throw cause
     }
-    const [oldest] = this.#told
+    const [oldest] = this.#told.keys()
     if (oldest !== undefined && this.#told.size > maxTold) this.#told.delete(oldest)
   }
 }

@@ -93,6 +93,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   limitArrival(app, config)
   authenticateAll(app, config, ports, authorities)
   await registerOpenApi(app)
+  app.get('/docs/asyncapi.json', { schema: { hide: true } }, () => ports.asyncApi)
 
   healthRoutes(app, { metrics: ports.metrics, ready: ports.ready ?? (() => checkDatabase(ports)) })
   const addresses = new FileAddresses(ports.vault, () => config.filesUrl ?? ownUrl(app, config.host))

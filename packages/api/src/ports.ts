@@ -40,6 +40,8 @@ export interface ApiPorts {
     ids: readonly string[],
     toStatements: (ids: readonly string[]) => readonly Sql[],
   ) => Promise<string[]>
+  /** The AsyncAPI document of what travels on the log. */
+  asyncApi: object
   log: Logger
   metrics: Registry
   /** What this process needs to do its work, by name; the database alone when not given. */

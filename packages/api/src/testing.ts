@@ -78,7 +78,10 @@ export async function startTestApi(
       log: {
         tail: async (tail) => {
           onRecords = tail.onRecords
-          return { stop: async () => {} }
+          return {
+            begun: [0, 1].map((partition) => ({ topic: 'test.events', partition, next: 0n })),
+            stop: async () => {},
+          }
         },
       },
     },
@@ -96,6 +99,7 @@ export async function startTestApi(
       replayed.push(...going)
       return going
     },
+    asyncApi: { asyncapi: '3.0.0' },
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     metrics,
     ...options.ports,

@@ -8,6 +8,7 @@ export {
   type Intake,
   type IntakeRequest,
 } from './commands/index.js'
+export { describeTopics } from './contracts/asyncapi.js'
 export { createJournalService } from './journal/service.js'
 export { createNotificationsService, type NotificationsOptions, startNotifications } from './notifications/service.js'
 export { replayDeadLetters } from './pipeline/dead-letter.js'

@@ -26,10 +26,15 @@ export class EventRing {
   readonly #vector = new Map<number, bigint>()
   /** Per partition, the last offset that is not in the ring any more, or never was. */
   readonly #floor = new Map<number, bigint>()
-  readonly #evicted = new Set<number>()
 
   constructor(capacity: number) {
     this.#capacity = capacity
+  }
+
+  /** @param next the first offset of the partition that will be pushed */
+  begin(partition: number, next: bigint): void {
+    this.#floor.set(partition, next - 1n)
+    this.#vector.set(partition, next - 1n)
   }
 
   /** The oldest position that can be read. */
@@ -49,13 +54,9 @@ export class EventRing {
 
   push(event: RingEvent): void {
     const { partition, offset } = event
-    if (!this.#floor.has(partition)) this.#floor.set(partition, offset - 1n)
     const slot = this.#end % this.#capacity
     const overwritten = this.#entries[slot]
-    if (overwritten) {
-      this.#floor.set(overwritten.partition, overwritten.offset)
-      this.#evicted.add(overwritten.partition)
-    }
+    if (overwritten) this.#floor.set(overwritten.partition, overwritten.offset)
     this.#vector.set(partition, offset)
     this.#entries[slot] = { ...event, id: this.id }
     this.#end += 1
@@ -65,22 +66,18 @@ export class EventRing {
     return position >= this.start && position < this.#end ? this.#entries[position % this.#capacity] : undefined
   }
 
-  /**
-   * Whether every event after `seen` is still here. A partition we read nothing of since our start may have had events
-   * that we never saw, so an id that knows more partitions than we do cannot be resumed.
-   */
+  /** Whether every event after `seen` is still here. An id of another process will do: it counts the same offsets. */
   holdsAllAfter(seen: OffsetVector): boolean {
-    for (const partition of seen.keys()) if (!this.#vector.has(partition)) return false
-    for (const [partition, floor] of this.#floor) {
-      const offset = seen.get(partition)
-      if (offset === undefined ? this.#evicted.has(partition) : offset < floor) return false
-    }
-    return true
+    for (const partition of seen.keys()) if (!this.#floor.has(partition)) return false
+    return [...this.#floor].every(([partition, floor]) => (seen.get(partition) ?? -1n) >= floor)
   }
 }
 
 export function formatVector(vector: OffsetVector): string {
-  return [...vector].map(([partition, offset]) => `${partition}:${offset}`).join(',')
+  return [...vector]
+    .filter(([, offset]) => offset >= 0n)
+    .map(([partition, offset]) => `${partition}:${offset}`)
+    .join(',')
 }
 
 /** @returns null for a text that is no offset vector */

@@ -104,6 +104,29 @@ test('events come as they happen, filtered by station and type', async () => {
   for (const client of [all, one, typed]) client.close()
 })
 
+test('events of a group are those of its stations, of the moment', async () => {
+  const create = async (url: string, payload: object) =>
+    (await api.request('operator', { method: 'POST', url, payload })).json()
+  for (const id of ['G-1', 'G-2']) await create('/v1/stations', { id, protocols: ['ocpp1.6'] })
+  const { id: group } = await create('/v1/station-groups', { name: 'North' })
+  const join = (stationId: string) =>
+    api.database.prisma.stationGroupMember.create({ data: { groupId: group, stationId } })
+  await join('G-1')
+  const client = await follow(`?group=${group}`)
+
+  publish({ id: 'g1', key: 'G-1' }, { id: 'g2', key: 'G-2' }, { id: 'g3', key: 'CS-1' })
+  await vi.waitFor(() => expect(client.ids()).toEqual(['g1']))
+  await join('G-2')
+  await vi.waitFor(() => {
+    publish({ id: 'g4', key: 'G-2' })
+    expect(client.ids()).toContain('g4')
+  })
+
+  client.close()
+  const nowhere = await api.request('viewer', { url: '/v1/events?group=00000000-0000-7000-8000-000000000000' })
+  expect(nowhere.statusCode).toBe(404)
+})
+
 test('a client that comes back goes on where it was', async () => {
   const before = await follow()
   publish({ id: 'r1' }, { id: 'r2', partition: 1 })

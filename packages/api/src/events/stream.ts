@@ -15,7 +15,8 @@ export interface Sink {
 }
 
 export interface EventFilter {
-  stationId?: string | undefined
+  /** Asked for each event; a group changes while its events are followed. */
+  isWanted(stationId: string): boolean
   /** Full (`busbar.transaction.started.v1`) or short (`transaction.started`). */
   types?: readonly string[] | undefined
 }
@@ -74,6 +75,7 @@ export class EventStream {
       from: 'end',
       onRecords: (records) => stream.#take(records),
     })
+    for (const { partition, next } of tail.begun) stream.#ring.begin(partition, next)
     stream.#stopTail = () => tail.stop()
     return stream
   }
@@ -204,7 +206,7 @@ class Client {
   #wants({ partition, offset, stationId, type }: RingEntry): boolean {
     const seen = this.#seen.get(partition)
     if (seen !== undefined && offset <= seen) return false
-    if (this.#filter.stationId !== undefined && this.#filter.stationId !== stationId) return false
+    if (!this.#filter.isWanted(stationId)) return false
     return !this.#filter.types || this.#filter.types.some((each) => each === type || each === fullType.exec(type)?.[1])
   }
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { callerOf, findBearer, findCaller } from '../authenticate.js'
-import { ProblemError } from '../problems.js'
+import { found, ProblemError } from '../problems.js'
 import { stationId, text } from '../schemas.js'
 
 const eventsQuery = z.object({
   station: stationId.optional(),
+  group: z.uuid().optional().describe('Events of the stations in this group, as it is from moment to moment'),
   type: text(500).optional().describe('One or more, comma between: `transaction.started,transaction.ended`'),
 })
 
@@ -14,10 +15,17 @@ const eventsHeaders = z.looseObject({
 })
 
 /** Live events, for consoles and integrations that do not read Kafka. */
-export function eventRoutes(app: Api, { events, authorities }: RouteContext): void {
+export function eventRoutes(app: Api, { database: { prisma }, events, authorities }: RouteContext): void {
+  /** @throws ProblemError 404 for a group that is not there */
+  async function findMembers(id: string): Promise<ReadonlySet<string>> {
+    const group = await prisma.stationGroup.findUnique({ where: { id }, select: { members: true } })
+    return new Set(found(group, 'station group').members.map(({ stationId }) => stationId))
+  }
+
   app.get(
     '/v1/events',
     {
+      config: { problems: [404] },
       schema: {
         tags: ['Events'],
         summary: 'Follow events as they happen (server-sent events)',
@@ -30,11 +38,13 @@ export function eventRoutes(app: Api, { events, authorities }: RouteContext): vo
         },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       if (events.isFull) {
         throw new ProblemError(503, 'Too many clients follow events.', { headers: { 'retry-after': '30' } })
       }
-      const { station, type } = request.query
+      const { station, group, type } = request.query
+      const members = group === undefined ? null : await findMembers(group)
+      const stations = { members }
       const key = findBearer(request) ?? ''
       const { expiresAt } = callerOf(request)
       reply.hijack()
@@ -52,10 +62,14 @@ export function eventRoutes(app: Api, { events, authorities }: RouteContext): vo
           end: () => raw.end(),
           destroy: () => raw.destroy(),
         },
-        filter: { stationId: station, types: type?.split(',').map((each) => each.trim()) },
+        filter: {
+          isWanted: (id) => (station ?? id) === id && (stations.members?.has(id) ?? true),
+          types: type?.split(',').map((each) => each.trim()),
+        },
         lastEventId: request.headers['last-event-id'] ?? null,
         mayStay: async () => {
           if (expiresAt && expiresAt <= new Date()) return false
+          if (group !== undefined) stations.members = await findMembers(group).catch(() => stations.members)
           // While the database is away nobody's key was revoked either.
           return findCaller(authorities, key).then(
             (caller) => caller !== null,

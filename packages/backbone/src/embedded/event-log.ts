@@ -129,20 +129,17 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
   }
 
   async function tail({ topics: names, from, onRecords }: TailOptions) {
-    let read: Positions | null = null
-    return start(
+    const begun = (await readRanges(database, names)).map(({ topic, partition, low, high }) => ({
+      topic,
+      partition,
+      next: from === 'end' ? high : low,
+    }))
+    const read: Positions = new Map(begun.map((each) => [positionKey(each), each.next]))
+    const running = await start(
       new EmbeddedReader({
         database,
         partitions: allPartitions(names, partitions),
-        place: async () => {
-          read ??= new Map(
-            (await readRanges(database, names)).map((range) => [
-              positionKey(range),
-              from === 'end' ? range.high : range.low,
-            ]),
-          )
-          return read
-        },
+        place: async () => read,
         deliver: async (records, positions) => {
           for (const record of records) positions.set(positionKey(record), record.offset + 1n)
           onRecords(records)
@@ -150,6 +147,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
         log: log.child({ consumer: 'tail' }),
       }),
     )
+    return { begun, ...running }
   }
 
   return {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '@busbar/store'
 import type { Admin } from 'kafkajs'
-import type { ConsumeOptions, EventLog, TailOptions } from '../ports/event-log.js'
+import type { ConsumeOptions, EventLog, Tail, TailOptions } from '../ports/event-log.js'
 import { type AppendLimits, AppendQueue } from '../shared/append-queue.js'
 import { type Delivery, deliver } from '../shared/deliver.js'
 import { type BackboneMetrics, beginCounts } from '../shared/metrics.js'
@@ -191,10 +191,11 @@ async function startTail(
   { topics, from, onRecords }: TailOptions,
   admin: Reconnecting<Admin>,
   options: KafkaEventLogOptions,
-): Promise<{ stop(): Promise<void> }> {
+): Promise<Tail> {
   const groupId = `${options.topics.canary}.tail-${randomUUID()}`
   // The group has one member: what it has read it need not share.
   const read: Positions = new Map()
+  const begun: Tail['begun'] = []
   const reader = new KafkaReader({
     kafka: createKafka(options, { retry: readerRetry, requestTimeout: requestTimeoutMs }),
     groupId,
@@ -205,7 +206,13 @@ async function startTail(
       const places = new Map<string, Place>()
       for (const each of wanted) {
         const { low, high } = rangeOf(ranges, each)
-        const next = read.get(positionKey(each)) ?? (from === 'end' ? high : low)
+        const known = read.get(positionKey(each))
+        const next = known ?? (from === 'end' ? high : low)
+        if (known === undefined) {
+          // Also where nothing is read before the group joins anew: what came meanwhile is not skipped.
+          read.set(positionKey(each), next)
+          begun.push({ ...each, next })
+        }
         places.set(positionKey(each), { next, seek: laterOf(next, low) })
       }
       return places
@@ -227,6 +234,7 @@ async function startTail(
     throw toUnavailable(cause)
   }
   return {
+    begun,
     stop: async () => {
       await reader.stop()
       await admin.use((client) => client.deleteGroups([groupId]))

@@ -59,6 +59,12 @@ export interface TailOptions {
   onRecords: (records: LogRecord[]) => void
 }
 
+export interface Tail {
+  /** Where reading began: the first offset of each partition that is, or will be, given. */
+  begun: { topic: string; partition: number; next: bigint }[]
+  stop(): Promise<void>
+}
+
 /**
  * The event log. Order: per key, in the order of the calls of `append`. Delivery: at least once into the log, and once
  * into Postgres for a consumer that commits `advance` with its effects.
@@ -79,6 +85,6 @@ export interface EventLog {
   /** Resolves once the group is joined. */
   consume(options: ConsumeOptions): Promise<{ stop(): Promise<void> }>
   /** All partitions, no offsets kept. Resolves once every record appended from now on will be seen. */
-  tail(options: TailOptions): Promise<{ stop(): Promise<void> }>
+  tail(options: TailOptions): Promise<Tail>
   close(): Promise<void>
 }

@@ -103,7 +103,7 @@ function raised(alert: Alert, state: AlertsState): EventDraft {
 
 const cleared = (alert: Alert) => toEvent('alert.cleared', alert, alert.clearedAt ?? alert.raisedAt)
 
-function toEvent(type: string, alert: Alert, time: Date): EventDraft {
+function toEvent(type: EventDraft['type'], alert: Alert, time: Date): EventDraft {
   const { id, kind, stationId, subject, severity, since, raisedAt, clearedAt, details } = alert
   return {
     type,

@@ -1,6 +1,6 @@
 import { PkiError, parseCertificate } from '@busbar/pki'
 import type { CommandNews } from '../pipeline/command-news.js'
-import type { CommandDraft, Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
+import type { CommandDraft, Decision, DecisionContext, EventDraft, InboundRecord } from '../pipeline/service.js'
 import { jobOf, renewalTime } from './jobs.js'
 import type { CertificateRow, CertificatesState } from './state.js'
 
@@ -23,7 +23,9 @@ export function takeDelivery(
   if (!row || !(row.status === 'issued' || row.status === 'failed')) return {}
   const { id: certificateId, fingerprint, notAfter } = row
   const data = { certificateId, fingerprint, notAfter }
-  const event = (type: string, more: object = {}) => [{ type, subject: subjectOf(row), data: { ...data, ...more } }]
+  const event = (type: EventDraft['type'], more: object = {}) => [
+    { type, subject: subjectOf(row), data: { ...data, ...more } },
+  ]
   switch (stage) {
     case 'accepted':
       state.change(row, { status: 'accepted', error: null })

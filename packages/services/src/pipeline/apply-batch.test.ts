@@ -217,7 +217,7 @@ test('a dead letter of a job takes the job along, or the sweep would bring it fo
 })
 
 test('events are CloudEvents whose id a redo does not change', async () => {
-  const event = { type: 'station.booted', subject: 'station', data: { vendor: 'ACME' } }
+  const event = { type: 'station.booted' as const, subject: 'station', data: { vendor: 'ACME' } }
   const service = recordingService({ boot: () => ({ events: [event, event] }) })
   const first = fakePorts()
   const second = fakePorts()

@@ -31,7 +31,10 @@ const job = {
 
 test('nothing leaves before the commit', async () => {
   const ports = fakePorts()
-  const decision = answer({}, { events: [{ type: 'x', subject: 'y', data: {} }], jobs: { put: [job], remove: [] } })
+  const decision = answer(
+    {},
+    { events: [{ type: 'station.booted', subject: 'y', data: {} }], jobs: { put: [job], remove: [] } },
+  )
   const after = async () => void ports.calls.push('after')
 
   await deliver(ports, service(decision, { after }), loggedCall('BootNotification', {}))

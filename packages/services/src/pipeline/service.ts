@@ -12,6 +12,7 @@ import type { Payload, Protocol, ServiceName } from '@busbar/ocpp'
 import type { Database, Session, Sql, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { EventType } from '../contracts/events.js'
 import type { Reaction } from './reactions.js'
 import type { ToleranceKind } from './tolerances.js'
 
@@ -109,8 +110,7 @@ export function answer<const Response extends object>(
 export interface EventDraft {
   /** Default: `/busbar/stations/<station id>`. */
   source?: string
-  /** 'transaction.started', 'station.status-changed', ... */
-  type: string
+  type: EventType
   /** What the event is about within the station: a transaction's id, 'evse/1/connector/2', ... */
   subject: string
   /** JSON; secrets already redacted. */

@@ -36,7 +36,7 @@ export function toEvents(
   transaction: ChargingTransaction,
   correction: Correction | null = null,
 ): EventDraft[] {
-  const types: string[] = []
+  const types: ('started' | 'ended' | 'corrected' | 'updated' | 'held')[] = []
   const isCorrected = correction !== null && before.endedAt !== null
   if (before.startedAt === null && transaction.startedAt !== null) types.push('started')
   if (before.endedAt === null && transaction.endedAt !== null) types.push('ended')
@@ -45,7 +45,7 @@ export function toEvents(
   if (transaction.heldReasons.some((reason) => !before.heldReasons.includes(reason))) types.push('held')
   const data = { ...toEventData(transaction), ...(correction && { correction: toCause(correction) }) }
   return types.map((type) => ({
-    type: `transaction.${type}`,
+    type: `transaction.${type}` as const,
     subject: transaction.id,
     data: type === 'corrected' ? { ...data, previousEnergyWh: toNumber(before.energyWh) } : data,
   }))

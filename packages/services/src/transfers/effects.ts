@@ -19,7 +19,7 @@ function firmwareEvents(transfer: Transfer): EventDraft[] {
   return transfer.state === 'failed' ? [toEvent('firmware.failed', transfer)] : []
 }
 
-function toEvent(type: string, { id, kind, commandId, requestId, state, history }: Transfer): EventDraft {
+function toEvent(type: EventDraft['type'], { id, kind, commandId, requestId, state, history }: Transfer): EventDraft {
   const status = history.at(-1)?.status ?? null
   return { type, subject: `transfer/${id}`, data: { transferId: id, kind, commandId, requestId, state, status } }
 }

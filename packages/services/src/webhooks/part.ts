@@ -76,9 +76,9 @@ function lookAt(key: string, state: WebhooksState, { now }: DecisionContext, dis
   return { jobs: done, events: [toEvent('disabled', standing, { name, failingSince })] }
 }
 
-function toEvent(change: string, { id }: Standing, data: object = {}) {
+function toEvent(change: 'deleted' | 'enabled' | 'disabled', { id }: Standing, data: object = {}) {
   return {
-    type: `webhook.${change}`,
+    type: `webhook.${change}` as const,
     source: '/busbar/webhooks',
     subject: `webhook/${id}`,
     data: { webhookId: id, ...data },

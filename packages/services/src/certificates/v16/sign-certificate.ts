@@ -87,6 +87,6 @@ function findRefusal(
 }
 
 function refuse(reason: string): Answer {
-  const event = { type: 'certificate.request-refused', subject: 'certificate', data: { reason } }
+  const event = { type: 'certificate.request-refused' as const, subject: 'certificate', data: { reason } }
   return answer({ status: 'Rejected' }, { events: [event] })
 }

@@ -31,8 +31,8 @@ export const securityEventNotification: Decide<
   state.addEvent(row)
   const event = { subject: `security-event/${row.id}`, time: occurredAt, data: { type, occurredAt, techInfo, level } }
   const events = [
-    { ...event, type: 'security.event' },
-    ...(level ? [{ ...event, type: 'security.alarm' }] : []),
+    { ...event, type: 'security.event' as const },
+    ...(level ? [{ ...event, type: 'security.alarm' as const }] : []),
     ...(count === maxEventsPerHour ? [floodAlarm] : []),
   ]
   return answer({}, { events })
