@@ -26,6 +26,7 @@ import { retriedStarts } from './f29-retried-start.js'
 import { repeatedJobs } from './f30-repeated-jobs.js'
 import { twoFaults } from './f31-pairs.js'
 import { idling } from './idle.js'
+import { leaving } from './leaving.js'
 import { lostWorkers } from './p15-worker-lost.js'
 import { lostGateway } from './p16-gateway-lost.js'
 import { wrongCredentials } from './t01-wrong-credentials.js'
@@ -87,5 +88,6 @@ export const rows: readonly Row[] = [
   openServices,
   lostWorkers,
   lostGateway,
+  leaving,
   idling,
 ]
