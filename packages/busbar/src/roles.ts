@@ -126,8 +126,10 @@ export async function startWorkerRole(platform: Platform, names: readonly Runnab
     notifications: () => startNotifications(platform, toNotificationsOptions(platform.config)),
     journal: () => runService(createJournalService(), platform),
   }
-  const running: Running[] = []
-  for (const name of names) running.push({ name, port: null, ...(await create[name]()) })
+  // At once: each joins a group of its own, and joining takes seconds.
+  const running: Running[] = await Promise.all(
+    names.map(async (name) => ({ name, port: null, ...(await create[name]()) })),
+  )
   running.push({ name: 'due jobs', port: null, ...(await startDueJobs(platform)) })
   if (names.includes('stations')) running.push({ name: 'lease watch', port: null, ...startLeaseWatch(platform) })
   running.push({ name: 'retention', port: null, ...startRetention(platform) })

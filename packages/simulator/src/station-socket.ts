@@ -11,6 +11,12 @@ export class NoAnswer extends Error {
   override readonly name = 'NoAnswer'
 }
 
+/** Offline is a station's ordinary life; anything else is a mistake of ours. */
+export function ifOffline(cause: unknown): undefined {
+  if (cause instanceof NoAnswer) return undefined
+  throw cause
+}
+
 /** The server refused the upgrade with an HTTP status. */
 export class UpgradeRefused extends Error {
   override readonly name = 'UpgradeRefused'
@@ -37,6 +43,8 @@ export interface StationSocketOptions {
   callTimeoutMs?: number
   /** Between pings of the station; a socket on which nothing came since the last one is cut. None without. */
   pingMs?: number
+  /** Of CALLs, by action; in place before the first one can come. */
+  handlers?: Readonly<Record<string, CallHandler>>
 }
 
 /** Answers a CALL of the CSMS; an OcppError becomes a CALLERROR. */
@@ -64,7 +72,7 @@ export class StationSocket {
   readonly #socket: WebSocket
   readonly #callTimeoutMs: number
   readonly #pending = new Map<string, PendingCall>()
-  readonly #handlers = new Map<string, CallHandler>()
+  readonly #handlers: Map<string, CallHandler>
   #otherwise: (action: string) => CallHandler = refuseUnknown
 
   /** @throws UpgradeRefused, or the socket's error when nobody listens */
@@ -93,6 +101,7 @@ export class StationSocket {
 
   private constructor(socket: WebSocket, options: StationSocketOptions) {
     this.#socket = socket
+    this.#handlers = new Map(Object.entries(options.handlers ?? {}))
     this.#callTimeoutMs = options.callTimeoutMs ?? defaultTimeoutMs
     this.protocol = (options.protocols[0] ?? 'ocpp1.6') as Protocol
     socket.on('upgrade', () => {

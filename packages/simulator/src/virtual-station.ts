@@ -3,7 +3,7 @@ import type { Payload } from '@busbar/ocpp'
 import type { Controls, Dialect, Message } from './dialect.js'
 import { Ledger, type LedgerCall, type Session } from './ledger.js'
 import { patientRetry, pause, type RetryPolicy } from './retry.js'
-import { type Answer, NoAnswer, StationSocket } from './station-socket.js'
+import { type Answer, type CallHandler, ifOffline, NoAnswer, StationSocket } from './station-socket.js'
 import { dialect16 } from './v16.js'
 import { dialect201 } from './v201.js'
 
@@ -204,10 +204,10 @@ export class VirtualStation {
           id,
           protocols: [protocol],
           callTimeoutMs,
+          handlers: this.#handlers(),
           ...(password === undefined ? {} : { password }),
           ...(pingMs === undefined ? {} : { pingMs }),
         })
-        this.#listen(this.#socket)
         return
       } catch (cause) {
         if (this.#life.signal.aborted) throw cause
@@ -298,15 +298,17 @@ export class VirtualStation {
     return null
   }
 
-  #listen(socket: StationSocket): void {
-    const commands = this.#dialect.commands(this.#controls())
-    for (const [action, handler] of Object.entries(commands)) {
-      socket.on(action, async (payload, messageId) => {
+  /** What it does on command, each noted in the ledger first. */
+  #handlers(): Record<string, CallHandler> {
+    const noted = Object.entries(this.#dialect.commands(this.#controls())).map(([action, handler]) => {
+      const note: CallHandler = async (payload, messageId) => {
         this.ledger.commands.push({ at: new Date(), messageId, action, payload })
         if (this.#options.answerMs !== undefined) await pause(this.#options.answerMs, this.#life.signal)
         return handler(payload, messageId)
-      })
-    }
+      }
+      return [action, note] as const
+    })
+    return Object.fromEntries(noted)
   }
 
   #controls(): Controls {
@@ -332,12 +334,6 @@ export class VirtualStation {
       boot: () => this.#dialect.boot(),
     }
   }
-}
-
-/** Offline is a station's ordinary life; anything else is a mistake of ours. */
-function ifOffline(cause: unknown): undefined {
-  if (cause instanceof NoAnswer) return undefined
-  throw cause
 }
 
 function once(build: () => Message): () => Message {

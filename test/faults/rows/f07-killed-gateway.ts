@@ -28,7 +28,7 @@ export const killedGateways = row({
   id: 'F7',
   fault: 'a gateway is killed with messages and commands in flight',
   needsProcesses: true,
-  sizes: { small: { stations: 12, times: 2 }, full: { stations: 60, times: 200 } },
+  sizes: { small: { stations: 12, times: 1 }, full: { stations: 60, times: 200 } },
   async run(rig, { stations, times }) {
     const nemesis = new Nemesis(rig, 'F7')
     const fleet = await Fleet.open(rig, prefix, stations)

@@ -26,7 +26,7 @@ export const lateCloses = row({
   id: 'F10',
   fault: 'the end of an older connection comes after the newer one has registered',
   needsProcesses: true,
-  sizes: { small: { stations: 20, turns: 3 }, full: { stations: 100, turns: 100 } },
+  sizes: { small: { stations: 10, turns: 3 }, full: { stations: 100, turns: 100 } },
   async run(rig, { stations, turns }) {
     const fleet = await Fleet.open(rig, prefix, 6)
     const ids = await rig.registerStations(watchedPrefix, stations)

@@ -11,6 +11,7 @@ import { twoGateways } from './f09-two-gateways.js'
 import { lateCloses } from './f10-late-close.js'
 import { halfOpen } from './f11-half-open.js'
 import { lostWorkersInMidBatch } from './f12-lost-worker.js'
+import { slowWorkers } from './f13-slow-worker.js'
 import { postgresStopped } from './f14-postgres-stopped.js'
 import { failover } from './f15-failover.js'
 import { fullDisk } from './f16-full-disk.js'
@@ -19,6 +20,10 @@ import { redisAway } from './f18-redis-away.js'
 import { staleCommands } from './f19-stale-commands.js'
 import { brokerLost } from './f20-broker-lost.js'
 import { kafkaAway } from './f21-kafka-away.js'
+import { poisonRecords } from './f22-poison.js'
+import { reconnectStorm } from './f23-storm.js'
+import { gatewayDeploys } from './f24-gateway-deploy.js'
+import { workerDeploys } from './f25-worker-deploy.js'
 import { slowStations } from './f26-slow-station.js'
 import { floods } from './f27-flood.js'
 import { crossing } from './f28-crossing.js'
@@ -58,6 +63,7 @@ export const rows: readonly Row[] = [
   lateCloses,
   halfOpen,
   lostWorkersInMidBatch,
+  slowWorkers,
   postgresStopped,
   failover,
   fullDisk,
@@ -66,6 +72,10 @@ export const rows: readonly Row[] = [
   staleCommands,
   brokerLost,
   kafkaAway,
+  poisonRecords,
+  reconnectStorm,
+  gatewayDeploys,
+  workerDeploys,
   slowStations,
   floods,
   crossing,
