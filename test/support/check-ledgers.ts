@@ -63,8 +63,10 @@ async function checkSessions(system: System, id: string, ledger: Ledger, report:
 }
 
 async function checkMessages(system: System, id: string, ledger: Ledger, report: LedgerReport): Promise<void> {
-  const { rows: readings } = await system.database.query<{ at: Date; count: number }>(
-    'SELECT sampled_at AS at, count(DISTINCT reading)::int AS count FROM meter_reading WHERE station_id = $1 GROUP BY 1',
+  const { rows: readings } = await system.database.query<{ transaction: string; at: Date; count: number }>(
+    `SELECT a.ocpp_id AS transaction, r.sampled_at AS at, count(DISTINCT r.reading)::int AS count FROM meter_reading r
+     JOIN transaction_alias a ON a.transaction_id = r.transaction_id
+     WHERE r.station_id = $1 GROUP BY 1, 2`,
     [id],
   )
   const { rows: steps } = await system.database.query<{ transaction: string; seq_no: number; count: number }>(
@@ -73,7 +75,7 @@ async function checkMessages(system: System, id: string, ledger: Ledger, report:
      WHERE s.station_id = $1 AND s.seq_no IS NOT NULL GROUP BY 1, 2`,
     [id],
   )
-  const readingsAt = new Map(readings.map(({ at, count }) => [at.getTime(), count]))
+  const readingsAt = new Map(readings.map(({ transaction, at, count }) => [`${transaction} ${at.getTime()}`, count]))
   const stepsOf = new Map(steps.map(({ transaction, seq_no, count }) => [`${transaction} ${seq_no}`, count]))
   for (const { action, payload } of ledger.acknowledged) {
     const found = countOf(action, payload, readingsAt, stepsOf)
@@ -100,12 +102,12 @@ async function checkJournal(system: System, id: string, ledger: Ledger, report: 
 function countOf(
   action: string,
   payload: Record<string, unknown>,
-  readingsAt: Map<number, number>,
+  readingsAt: Map<string, number>,
   stepsOf: Map<string, number>,
 ): number | null {
   if (action === 'MeterValues') {
     const [{ timestamp }] = payload.meterValue as [{ timestamp: string }]
-    return readingsAt.get(Date.parse(timestamp)) ?? 0
+    return readingsAt.get(`${payload.transactionId} ${Date.parse(timestamp)}`) ?? 0
   }
   if (action === 'TransactionEvent') {
     const { transactionId } = payload.transactionInfo as { transactionId: string }
