@@ -22,7 +22,7 @@ async function move(rig: Rig, id: string, older: StationSocket, to: number, fail
   const newer = await rig.open(id, to)
   const movedAt = new Date()
   newer.on('ClearCache', () => ({ status: 'Accepted' }))
-  const { status } = await rig.command(id, 'ClearCache', {}, { wait: 10 })
+  const { status } = await rig.command(id, 'ClearCache', {}, { wait: 60 })
   if (status !== 'accepted') failed.push(`${id}: ${status}`)
   return { id, older, newer, movedAt }
 }

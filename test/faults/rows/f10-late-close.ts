@@ -43,7 +43,7 @@ export const lateCloses = row({
       const newer = await overtake(rig, id, older)
       newer.on('ClearCache', () => ({ status: 'Accepted' }))
       sockets.set(id, newer)
-      const { status } = await settled.measure(rig.command(id, 'ClearCache', {}, { wait: 10 }))
+      const { status } = await settled.measure(rig.command(id, 'ClearCache', {}, { wait: 60 }))
       if (status !== 'accepted') missed.push(`${id}: ${status}`)
       interleavings += 1
     }

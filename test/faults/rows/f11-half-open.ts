@@ -36,7 +36,7 @@ export const halfOpen = row({
       await inParallel(ids.slice(0, stations).entries(), 10, async ([index, id]) => {
         const newer = await reconnects.measure(rig.open(id, rig.random.integer(0, 1)))
         newer.on('ClearCache', () => ({ status: 'Accepted' }))
-        const { status } = await rig.command(id, 'ClearCache', {}, { wait: 10 })
+        const { status } = await rig.command(id, 'ClearCache', {}, { wait: 60 })
         if (status !== 'accepted') missed.push(`${id} (${index}): ${status}`)
         newer.close()
       })
