@@ -132,7 +132,8 @@ program
 
 await program.parseAsync().catch((cause: unknown) => {
   console.error(cause instanceof ConfigError ? cause.message : cause)
-  process.exitCode = 1
+  // What was begun may hold the process, such as a client that goes on trying to connect.
+  process.exit(1)
 })
 
 function role(name: string, description: string, startParts: (platform: Platform) => Promise<Running[]>): void {

@@ -53,16 +53,27 @@ const joins: ((own: string, other: string) => string)[] = [
 /** Credentials of the thief, as itself and under the victim's name. */
 const names = [thief, victim, `${thief}:${victim}`] as const
 
+const victimPassword = `${password.slice(0, -1)}1`
+
+const requests = joins.flatMap((join) =>
+  spellings.flatMap((spell) => names.map((id) => ({ target: join(thief, spell(victim)), id }))),
+)
+
 export const idTricks = row({
   id: 'T11',
   fault: "paths that one reader takes for a station's own and another for somebody else's",
-  sizes: { small: { cases: 500 }, full: { cases: 1_000 } },
+  sizes: { small: { cases: 500 }, full: { cases: requests.length } },
   async run(rig, { cases }) {
     await rig.registerStations('TRICK', 1)
     // With a password of its own: the thief's opens nothing there.
-    await rig.system.api.registerStation(victim, `${password.slice(0, -1)}1`)
-    const targets = joins.flatMap((join) => spellings.map((spell) => join(thief, spell(victim))))
-    const tried = targets.flatMap((target) => names.map((id) => ({ target, id }))).slice(0, cases)
+    await rig.system.api.registerStation(victim, victimPassword)
+    const tried = rig.random.shuffled(requests).slice(0, cases)
+    const owner = await rig.connect(victim, 0, { password: victimPassword })
+    let commanded = 0
+    owner.on('ClearCache', () => {
+      commanded += 1
+      return { status: 'Accepted' }
+    })
     const statuses = new Map<number, number>()
     const broken: string[] = []
     let letIn = 0
@@ -77,10 +88,16 @@ export const idTricks = row({
         broken.push(`${target}: ${String(cause)}`)
       }
     })
+    const { status } = await rig.command(victim, 'ClearCache', {}, { wait: 10 })
+    const isUndisturbed = owner.isOpen && status === 'accepted' && commanded === 1
+    owner.close()
     await rig.drained()
     const reached = await rig.query<{ id: string }>(
-      'SELECT station_id AS id FROM station_state WHERE station_id <> $1 AND station_id LIKE ANY($2)',
-      [thief, ['%TRICK%', '%trick%']],
+      'SELECT station_id AS id FROM station_state WHERE station_id <> ALL($1) AND station_id LIKE ANY($2)',
+      [
+        [thief, victim],
+        ['%TRICK%', '%trick%'],
+      ],
     )
     const own = await rig.connect(thief)
     const { idTagInfo } = result(await own.call('Authorize', { idTag: token })) as { idTagInfo: { status: string } }
@@ -93,6 +110,7 @@ export const idTricks = row({
           reached.map(({ id }) => id),
         ),
         none('requests without a clear answer', broken),
+        exactly('the other station is commanded, over its own connection', isUndisturbed ? 1 : 0, 1),
         exactly('gateway alive', idTagInfo.status === 'Accepted' ? 1 : 0, 1),
         shown('let in as itself', letIn),
         shown('answers', [...statuses].map(([status, count]) => `${status}: ${count}`).join(', ')),

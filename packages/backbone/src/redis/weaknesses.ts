@@ -1,6 +1,10 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { openRequests, type RedisAddress } from './connection.js'
+
+const answersWithinMs = 5_000
 
 /** What Redis says to who may not ask. */
 const refusal = /^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH)/
@@ -27,10 +31,7 @@ export async function findRedisWeaknesses(address: RedisAddress, log: Logger): P
 async function readInfo(address: RedisAddress, log: Logger): Promise<string | null> {
   const redis = openRequests(address, log)
   try {
-    const refused = once(redis, 'error').then(([cause]) => cause)
-    await redis.connect().catch(async (cause) => {
-      throw await Promise.race([refused, cause])
-    })
+    await connected(redis)
     return await redis.info()
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
@@ -42,6 +43,14 @@ async function readInfo(address: RedisAddress, log: Logger): Promise<string | nu
   }
 }
 
+/** @throws what Redis said, or what kept us from it; ioredis itself goes on trying */
+async function connected(redis: Redis): Promise<void> {
+  const failed = once(redis, 'error').then(([cause]) => Promise.reject(cause))
+  const late = sleep(answersWithinMs, undefined, { ref: false }).then(() => Promise.reject(new Error('no answer')))
+  for (const either of [failed, late]) either.catch(() => {})
+  await Promise.race([redis.connect(), failed, late])
+}
+
 async function letsInAnybody(address: RedisAddress, log: Logger): Promise<boolean> {
   const url = new URL(address.url)
   if (url.password === '') return true
@@ -49,7 +58,7 @@ async function letsInAnybody(address: RedisAddress, log: Logger): Promise<boolea
   url.password = ''
   const redis = openRequests({ ...address, url: url.href }, log.child({}, { level: 'silent' }))
   try {
-    await redis.connect()
+    await connected(redis)
     return true
   } catch {
     return false
