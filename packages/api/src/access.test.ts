@@ -131,6 +131,13 @@ describe('the OpenAPI document', () => {
     expect(text).not.toContain(String(Number.MAX_SAFE_INTEGER))
   })
 
+  test('promises no body where none is sent', () => {
+    const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
+    const empty = operations.flatMap(({ responses }) => responses['204'] ?? [])
+    expect(empty.length).toBeGreaterThan(5)
+    for (const response of empty) expect(response).not.toHaveProperty('content')
+  })
+
   test.each(endpoints)('describes $endpoint: summary, roles, key, answer and problems', (each) => {
     const { endpoint, method, path, operation } = each
     const allowed = access[endpoint] ?? []

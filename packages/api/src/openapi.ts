@@ -68,10 +68,21 @@ const withoutInputs: SwaggerTransformObject = (given) => {
   const document = withReferences(given)
   if (!('components' in document)) return document
   const schemas = Object.entries(document.components?.schemas ?? {}).filter(([name]) => !name.endsWith('Input'))
+  const paths = Object.values((document.paths ?? {}) as Record<string, Record<string, Operation>>)
+  for (const operation of paths.flatMap((path) => Object.values(path))) emptyBody(operation)
   return {
     ...document,
     components: { ...document.components, schemas: Object.fromEntries(schemas) },
   } as typeof document
+}
+
+interface Operation {
+  responses?: Record<string, { content?: unknown }>
+}
+
+/** A schema that nothing fits is the library's way to say so. */
+function emptyBody({ responses }: Operation): void {
+  if (responses?.['204']) delete responses['204'].content
 }
 
 /** The document at /docs/json, the reader at /docs. */
