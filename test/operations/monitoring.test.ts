@@ -187,11 +187,15 @@ describe.skipIf(!isHere)('a real Prometheus beside two gateways, two workers and
   })
 
   test('an answer without a decision raises its alert, the first of its kind too', async () => {
+    // Nobody else gets one.
+    await simulation.stop()
     const station = await open('UNDECIDED')
     for (const worker of system.workers) worker.signal('SIGSTOP')
     try {
       await station.call('StopTransaction', { transactionId: 1, meterStop: 1, timestamp: new Date().toISOString() })
       await until('the alert', async () => (await prometheus.firing()).includes('BusbarSafeAnswers'))
+      const counted = await prometheus.query('sum(busbar_gateway_safe_answers_total)')
+      expect(counted.map(({ value }) => value[1])).toEqual(['1'])
     } finally {
       for (const worker of system.workers) worker.signal('SIGCONT')
       station.close()
