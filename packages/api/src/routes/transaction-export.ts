@@ -123,12 +123,11 @@ async function* toCsv(pages: AsyncIterable<Exported[]>): AsyncGenerator<string> 
 }
 
 async function* toJson(pages: AsyncIterable<Exported[]>): AsyncGenerator<string> {
-  let separator = '['
+  let opening = '[\n'
   for await (const page of pages) {
-    for (const row of page) {
-      yield `${separator}\n${JSON.stringify(row)}`
-      separator = ','
-    }
+    if (page.length === 0) continue
+    yield opening + page.map((row) => JSON.stringify(row)).join(',\n')
+    opening = ',\n'
   }
-  yield separator === '[' ? '[]\n' : '\n]\n'
+  yield opening === ',\n' ? '\n]\n' : '[]\n'
 }
