@@ -70,6 +70,9 @@ const faults: Record<string, (rig: Rig, nemesis: Nemesis) => Injection> = {
   },
 }
 
+/** Healed by a new process. */
+const killed = new Set(['F7', 'F12'])
+
 const kinds = Object.keys(faults)
 const pairs = kinds.flatMap((one, index) => kinds.slice(index + 1).map((other) => [one, other] as const))
 
@@ -89,15 +92,19 @@ export const twoFaults = row({
       while (each.count < wanted && !rig.isOver) {
         if (order.length === 0) order = random.shuffled(pairs)
         const names = order.pop() ?? []
-        const both = random.shuffled(names.map((name) => faults[name]?.(rig, nemesis) as Injection))
+        const both = new Map(random.shuffled(names).map((name) => [name, faults[name]?.(rig, nemesis) as Injection]))
         await sleep(random.integer(200, 1_500))
-        for (const fault of both) {
+        for (const fault of both.values()) {
           nemesis.tell(fault.name)
           await fault.inject()
           await sleep(random.integer(0, (seconds * 1_000) / 2))
         }
-        // What starts again may need the other to be there.
-        await Promise.all(random.shuffled(both).map(({ heal }) => heal()))
+        // A process of ours does not start without the services it needs: they come first.
+        const [services, processes] = [
+          names.filter((name) => !killed.has(name)),
+          names.filter((name) => killed.has(name)),
+        ]
+        for (const name of [...services, ...processes]) await both.get(name)?.heal()
         nemesis.tell(`no more: ${names.join(' and ')}`)
         await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
         played.add(names.join(' and '))
