@@ -46,5 +46,5 @@ export function conclude(
         }
       : null
   if (correction) state.addCorrection(correction)
-  return toEvents(before, transaction, correction)
+  return state.tell(transaction.id, toEvents(before, transaction, correction))
 }

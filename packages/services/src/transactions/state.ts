@@ -1,4 +1,5 @@
 import type { Reading } from '@busbar/store'
+import type { EventDraft } from '../pipeline/service.js'
 import {
   type Authorization,
   authorize,
@@ -90,6 +91,8 @@ export class ChargingState {
   readonly newReadings: ReadingRow[] = []
   readonly newCorrections: Correction[] = []
   readonly packing: Packing
+  /** Of this batch: what is told of a transaction last, if that is an update. */
+  readonly #updates = new Map<string, EventDraft[]>()
   readonly #over = new Map<string, ChargingTransaction>()
 
   constructor(loaded: LoadedState) {
@@ -223,6 +226,18 @@ export class ChargingState {
     this.changedTransactions.add(transaction)
     this.#index(transaction)
     this.#noteOver(transaction)
+  }
+
+  /**
+   * Takes back what was to be told of a transaction in this batch where it is updated once more: subscribers want to know
+   * how it stands, and the readings that waited while we were away would tell them hundreds of times how it stood.
+   */
+  tell(transactionId: string, events: EventDraft[]): EventDraft[] {
+    const isUpdate = events.length === 1 && events[0]?.type === 'transaction.updated'
+    if (isUpdate) this.#updates.get(transactionId)?.splice(0)
+    if (isUpdate) this.#updates.set(transactionId, events)
+    else if (events.length > 0) this.#updates.delete(transactionId)
+    return events
   }
 
   /** The transactions that are over, of those that were told of since this was asked before. */
