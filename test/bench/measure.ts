@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { LoadResult } from './load.js'
+import { quantiles } from './quantiles.js'
 
 /** User and system CPU of a process in microseconds; the kernel counts in ticks of 10 ms. */
 export function cpuUs(pid: number): number {
@@ -11,16 +12,19 @@ export function cpuUs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? Number.NaN
-}
+export const median = (values: readonly number[]) => quantiles(values)(0.5)
 
 /** A script of this folder in a process of its own. */
-export function startScript(script: string, options: Record<string, string | number>): ChildProcess {
+export function startScript(
+  script: string,
+  options: Record<string, string | number>,
+  nodeArgs: readonly string[] = [],
+): ChildProcess {
   const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
   const path = fileURLToPath(new URL(script, import.meta.url))
-  return spawn(process.execPath, ['--import', 'tsx', path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return spawn(process.execPath, [...nodeArgs, '--import', 'tsx', path, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
 }
 
 /** @returns what follows the word on the first line that starts with it */

@@ -4,30 +4,50 @@ import { registerStations, stationPassword } from './stations.js'
 
 export const stationPrefix = 'BENCH'
 
-/** The running system that is measured: one gateway, one worker; the services that decide nothing here run apart. */
+/** The running system that is measured; the services that decide nothing here run in a process apart. */
 export interface Product {
   system: System
-  /** CPU per call in this order: gateway, worker, the services apart. */
+  /** CPU per call in this order: gateways, workers, the services apart. */
   measure(load: Record<string, string | number>): Promise<Measured>
+  /** Answers that gateways gave because no decision came in time. */
+  safeAnswers(): Promise<number>
 }
 
-/** @param profileFolder for CPU profiles of its processes, written when they stop */
-export async function startProduct(stations: number, profileFolder?: string): Promise<Product> {
+export interface ProductSize {
+  stations: number
+  /** Of gateways, and of workers. */
+  each?: number
+  /** For CPU profiles of its processes, written when they stop. */
+  profileFolder?: string
+}
+
+export async function startProduct({ stations, each = 1, profileFolder }: ProductSize): Promise<Product> {
   const system = await startDistributed(
     {
-      gateways: 1,
-      workers: ['stations,transactions,commands', 'journal,smart-charging,reservations'],
+      gateways: each,
+      workers: [...Array(each).fill('stations,transactions,commands'), 'journal,smart-charging,reservations'],
       partitions: 12,
       nodeArgs: profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : [],
     },
-    { BUSBAR_LOG_LEVEL: 'warn' },
+    // The load comes with one key.
+    { BUSBAR_LOG_LEVEL: 'warn', BUSBAR_API_REQUESTS_PER_MINUTE: '1000000' },
   )
   await registerStations(system, stations)
   const pidOf = (process: BusbarProcess | undefined) => process?.child.pid ?? 0
   const pids = [...system.gateways, ...system.workers].map(pidOf)
-  const ports = system.gateways[0]?.port ?? 0
+  const ports = system.gateways.map(({ port }) => port).join()
   return {
     system,
     measure: (load) => underLoad(pids, { stations, password: stationPassword, prefix: stationPrefix, ports, ...load }),
+    safeAnswers: async () => {
+      const texts = await Promise.all(system.gateways.map((gateway) => gateway.metrics()))
+      return texts.reduce((sum, text) => sum + totalOf(text, 'busbar_gateway_safe_answers_total'), 0)
+    },
   }
+}
+
+/** @param text in Prometheus' format @returns the sum over all labels */
+export function totalOf(text: string, metric: string): number {
+  const values = text.split('\n').filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
+  return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
 }

@@ -1,6 +1,6 @@
 import type { Measured } from './measure.js'
 
-type Figures = Record<string, number>
+export type Figures = Record<string, number>
 
 /** One goal: what the stations send, what it is compared with, and the figures that the goal speaks of. */
 export interface Row {

@@ -4,12 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { hasServices } from '../support/system.js'
 import { roundTrips } from './commands.js'
-import { authorizeInFlood } from './flood.js'
 import { median } from './measure.js'
+import { alone, type Measure, manyStations, onLargeProduct, onUsualProduct, type Shared } from './measures.js'
 import { type Product, startProduct } from './product.js'
 import { profileOf } from './profile.js'
 import { openReferences } from './references.js'
-import { rows } from './rows.js'
+import { type Figures, rows } from './rows.js'
 
 /**
  * `npm run bench`: reference and product alternate in one run; CPU is user + system of the measured processes per call.
@@ -25,65 +25,52 @@ const { values: given } = parseArgs({
     only: { type: 'string', default: '' },
     /** Leave out the profiles. */
     'no-profiles': { type: 'boolean', default: false },
+    /** Of P20; the whole of it are 60. */
+    'soak-minutes': { type: 'string', default: '10' },
   },
 })
 if (!hasServices()) throw new Error('Name TEST_DATABASE_URL, TEST_KAFKA_BROKERS and TEST_REDIS_URL')
 
 const stations = Number(given.stations)
-const asked = (id: string) => !given.only || given.only.split(',').includes(id)
+const options = { stations, seconds: Number(given.seconds), soakMinutes: Number(given['soak-minutes']) }
+const wanted = given.only.split(',')
+/** P2+P3 is one measure of two goals; either id asks for it. */
+const asked = ({ id }: { id: string }) =>
+  given.only === '' || wanted.includes(id) || id.split('+').some((each) => wanted.includes(each))
 const lines: string[] = []
+let safeAnswers = 0
 
 const references = await openReferences(stations)
-const product = await startProduct(stations)
 try {
-  for (const { id, what, goal, load, reference, lingerMs = 0, read } of rows.filter(({ id }) => asked(id))) {
-    const timed = { ...load, seconds: given.seconds }
-    await measureOften(id, what, goal, async () => {
-      const against = await references.measure(reference, lingerMs, timed)
-      return read(against, await product.measure(timed))
-    })
-  }
-  if (asked('P6')) {
-    const what = 'Authorize at 500/s beside 3,000 MeterValues/s: p50 / p99 ms; against itself alone'
-    await measureOften('P6', what, '<= 5 / <= 50 ms; <= 1.5x', () =>
-      authorizeInFlood(product, stations, Number(given.seconds)),
-    )
-  }
-  if (asked('P12')) {
-    const figures = await roundTrips(product.system)
-    report('P12', 'command, API to station and back, at 100/s: p50 / p99 ms', '<= 6 / <= 30 ms', figures)
-  }
+  await share(stations, onUsualProduct(references, options))
 } finally {
-  await product.system.stop()
   await references.close()
 }
+for (const each of alone(options).filter(asked)) await repeat(each, each.measure)
+await share(manyStations, onLargeProduct(options))
+const summary = `Safe answers of the gateways that were measured longest, over the whole run: ${safeAnswers}.`
+console.log(summary)
 const profiles = given['no-profiles'] ? [] : await profileRows()
 if (!given.only) await keep()
 
-async function measureOften(id: string, what: string, goal: string, measure: () => Promise<Record<string, number>>) {
+/** All on one running product, started only where one of them is asked for. */
+async function share(stationCount: number, all: readonly Shared[]): Promise<void> {
+  const measures = all.filter(asked)
+  if (measures.length === 0) return
+  const product = await startProduct({ stations: stationCount })
+  try {
+    for (const each of measures) await repeat(each, () => each.measure(product))
+    safeAnswers += await product.safeAnswers()
+  } finally {
+    await product.system.stop()
+  }
+}
+
+async function repeat({ id, what, goal, once }: Measure, measure: () => Promise<Figures>): Promise<void> {
   const figures: Record<string, number[]> = {}
-  for (let repetition = 0; repetition < Number(given.repetitions); repetition += 1) {
+  for (let repetition = 0; repetition < (once ? 1 : Number(given.repetitions)); repetition += 1) {
     for (const [name, value] of Object.entries(await measure())) figures[name] = [...(figures[name] ?? []), value]
   }
-  report(id, what, goal, figures)
-}
-
-async function profileRows(): Promise<string[]> {
-  const found: string[] = []
-  const profile = async (id: string, what: string, work: (of: Product) => Promise<unknown>) => {
-    const parts = await profileOf((folder) => startProduct(stations, folder), work)
-    const text = [`**${id}**, ${what}`, '', ...parts.map((part) => `- ${part}`), ''].join('\n')
-    console.log(text)
-    found.push(text)
-  }
-  for (const { id, what, load } of rows.filter((row) => asked(row.id))) {
-    await profile(id, what, (of) => of.measure({ ...load, seconds: 10 }))
-  }
-  if (asked('P12')) await profile('P12', 'commands at 100/s', ({ system }) => roundTrips(system))
-  return found
-}
-
-function report(id: string, what: string, goal: string, figures: Record<string, number[]>): void {
   const measured = Object.entries(figures).map(([name, values]) => {
     const [low, high] = [Math.min(...values), Math.max(...values)]
     return `${name} **${round(median(values))}**${values.length > 1 ? ` (${round(low)}–${round(high)})` : ''}`
@@ -93,8 +80,23 @@ function report(id: string, what: string, goal: string, figures: Record<string, 
   console.log(line)
 }
 
+async function profileRows(): Promise<string[]> {
+  const found: string[] = []
+  const profile = async (id: string, what: string, work: (of: Product) => Promise<unknown>) => {
+    const parts = await profileOf((profileFolder) => startProduct({ stations, profileFolder }), work)
+    const text = [`**${id}**, ${what}`, '', ...parts.map((part) => `- ${part}`), ''].join('\n')
+    console.log(text)
+    found.push(text)
+  }
+  for (const { id, what, load } of rows.filter(asked)) {
+    await profile(id, what, (of) => of.measure({ ...load, seconds: 10 }))
+  }
+  if (asked({ id: 'P12' })) await profile('P12', 'commands at 100/s', ({ system }) => roundTrips(system))
+  return found
+}
+
 function round(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(2)
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2)
 }
 
 async function keep(): Promise<void> {
@@ -110,6 +112,8 @@ async function keep(): Promise<void> {
     '| goal | what | asked | measured |',
     '|---|---|---|---|',
     ...lines,
+    '',
+    summary,
     '',
     '## Where the time goes',
     '',

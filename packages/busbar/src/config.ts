@@ -116,6 +116,8 @@ const variables = z.strictObject({
   TRUSTED_PROXIES: list.default([]),
   GATEWAY_DRAIN_SECONDS: z.coerce.number().int().min(0).default(60),
   API_PORT: port.default(8_080),
+  /** Of one key. */
+  API_REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(12_000),
   /** Its access tokens count beside API keys; without it, keys alone. As tokens spell it in `iss`. */
   OIDC_ISSUER: issuer.optional(),
   /** What a token has to be for (`aud`). */

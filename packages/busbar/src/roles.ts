@@ -167,6 +167,7 @@ export async function startApiRole(platform: Platform, parts: readonly Running[]
     {
       host: values.HOST,
       port: values.API_PORT,
+      requestsPerMinutePerKey: values.API_REQUESTS_PER_MINUTE,
       trustedProxies: values.TRUSTED_PROXIES,
       filesUrl: values.FILES_URL ?? null,
       maxUploadBytes: values.FILES_MAX_UPLOAD_MB * 1_048_576,

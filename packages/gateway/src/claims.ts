@@ -15,12 +15,24 @@ import type { Claim } from './connection/ports.js'
 import type { GatewayMetrics } from './metrics.js'
 import { noticedSleepMs } from './pulse.js'
 
-/** A connection's place on the station's channel. */
-export interface Seat {
-  claim: Claim
+/** A connection's place on the station's channel. One object for each station that is connected: there are many. */
+export class Seat {
+  claim: Claim = { epoch: 0, isOwner: false }
+  leave: () => Promise<void> = async () => {}
+  /** The connection, or what came before there was one. */
+  #holder: Connection | ChannelMessage[] = []
+
+  readonly receive = (message: ChannelMessage): void => {
+    if (Array.isArray(this.#holder)) this.#holder.push(message)
+    else this.#holder.deliver(message)
+  }
+
   /** Hands over what came so far and whatever comes. */
-  attach(connection: Connection): void
-  leave(): Promise<void>
+  attach(connection: Connection): void {
+    const early = this.#holder
+    this.#holder = connection
+    if (Array.isArray(early)) for (const message of early) connection.deliver(message)
+  }
 }
 
 export interface ClaimsPorts {
@@ -41,7 +53,7 @@ const perTick = 500
  */
 export class Claims {
   readonly #ports: ClaimsPorts
-  readonly #connections: ReadonlySet<Connection>
+  readonly #connections: ReadonlyMap<Connection, Seat>
   readonly #unowned = new Set<Connection>()
   /** Milliseconds, monotonic. */
   #renewedAt = -Infinity
@@ -52,7 +64,7 @@ export class Claims {
   #isReclaiming = false
   #isCatchingUp = false
 
-  constructor(ports: ClaimsPorts, connections: ReadonlySet<Connection>) {
+  constructor(ports: ClaimsPorts, connections: ReadonlyMap<Connection, Seat>) {
     this.#ports = ports
     this.#connections = connections
   }
@@ -91,33 +103,29 @@ export class Claims {
    */
   async take(stationId: string, newcomer: Omit<Newcomer, 'gatewayId'>): Promise<Seat | ProvenProfile> {
     const { channels, ownership, gatewayId } = this.#ports
-    const early: ChannelMessage[] = []
-    let deliver: (message: ChannelMessage) => void = (message) => early.push(message)
-    const unsubscribe = await channels.subscribe(stationChannel(stationId), (message) => deliver(message))
-    let claim: Claim
+    const seat = new Seat()
+    seat.leave = await channels.subscribe(stationChannel(stationId), seat.receive)
     try {
       const registered = await ownership.register(stationId, { ...newcomer, gatewayId })
       if ('boundTo' in registered) {
-        await unsubscribe()
+        await seat.leave()
         return registered.boundTo
       }
-      claim = { ...registered, isOwner: true }
+      seat.claim = { epoch: registered.epoch, isOwner: true }
     } catch (cause) {
       if (!(cause instanceof UnavailableError)) {
-        await unsubscribe()
+        await seat.leave()
         throw cause
       }
-      claim = { epoch: Date.now() * 1000, isOwner: false }
+      seat.claim = { epoch: Date.now() * 1000, isOwner: false }
     }
-    return {
-      claim,
-      attach: (connection) => {
-        if (!claim.isOwner) this.#unowned.add(connection)
-        deliver = (message) => connection.deliver(message)
-        for (const message of early.splice(0)) connection.deliver(message)
-      },
-      leave: unsubscribe,
-    }
+    return seat
+  }
+
+  /** What was taken for this connection. */
+  attach(seat: Seat, connection: Connection): void {
+    if (!seat.claim.isOwner) this.#unowned.add(connection)
+    seat.attach(connection)
   }
 
   /** The connection is gone, the station may have a newer one. */
@@ -153,7 +161,7 @@ export class Claims {
     this.#disownedAt = now
     this.#ports.metrics.leaseLosses.inc()
     this.#ports.logger.warn({ connections: this.#connections.size }, 'the lease was lost')
-    for (const connection of this.#connections) {
+    for (const connection of this.#connections.keys()) {
       connection.disowned()
       connection.ping(now)
       this.#unowned.add(connection)

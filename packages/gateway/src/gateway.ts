@@ -6,10 +6,10 @@ import { type Database, newId, type Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { ByteBudget } from './byte-budget.js'
-import { Claims } from './claims.js'
+import { Claims, type Seat } from './claims.js'
 import { closeCodes, type GatewayConfig, gatewayDefaults } from './config.js'
 import { Connection } from './connection/connection.js'
-import type { ConnectionPorts } from './connection/ports.js'
+import type { Claim, ConnectionPorts } from './connection/ports.js'
 import { openSocketServer, type StationSocket } from './connection/station-socket.js'
 import { type Doors, openDoors } from './doors.js'
 import { drain, paceOf } from './drain.js'
@@ -84,7 +84,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
   const kept = new KeptRecords(backbone.log, logger, metrics)
   const refused = new RefusedAttempts(logger)
   const trust = new Trust(database, logger)
-  const connections = new Set<Connection>()
+  const connections = new Map<Connection, Seat>()
   const byStation = new Map<string, Connection>()
   const closing = new Set<Promise<void>>()
   const claims = new Claims(
@@ -121,13 +121,12 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     isAwake: () => claims.isAwake,
   }
   const sockets = openSocketServer(config, onClosed)
-  const leaving = new WeakMap<Connection, () => Promise<void>>()
   let state: GatewayState = { kind: 'open' }
   let keptHouseAt = 0
 
   await trust.start(config.trustPollMs)
   trust.onChange(() => {
-    for (const connection of connections) {
+    for (const connection of connections.keys()) {
       const { certificatePath: path } = connection
       if (path.length > 0 && !trust.stillHolds(path)) connection.close(closeCodes.policy, 'The certificate is revoked')
     }
@@ -208,18 +207,14 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     }
     // An epoch is the time of the store, in microseconds.
     if (seat.claim.isOwner) metrics.clockOffset.set(Date.now() / 1_000 - seat.claim.epoch / 1_000_000)
-    const leave = async ({ epoch, isOwner } = seat.claim) => {
-      await seat.leave()
-      await claims.giveBack({ stationId: station.id, epoch, isOwner })
-    }
     if (state.kind === 'draining' || socket.destroyed) {
-      await leave()
+      await leave(seat, station.id)
       return refuse(socket, comeBackLater('draining', station.id), admitted.address)
     }
     const webSocket = sockets.upgrade(request, socket, head, protocol)
     if (!webSocket) {
       metrics.refusedUpgrade('handshake')
-      return await leave()
+      return await leave(seat, station.id)
     }
     const connection = new Connection(connectionId, webSocket, admitted, seat.claim, connectionPorts)
     webSocket.connection = connection
@@ -228,10 +223,9 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     if (older && !(older.isOwner && connection.isOwner))
       older.close(closeCodes.takenOver, 'A newer connection took over')
     byStation.set(station.id, connection)
-    connections.add(connection)
-    leaving.set(connection, () => leave(connection))
+    connections.set(connection, seat)
     pulse.add(connection)
-    seat.attach(connection)
+    claims.attach(seat, connection)
     refused.delete(station.id)
     metrics.upgrade(protocol)
     metrics.connections.inc({ protocol })
@@ -239,8 +233,15 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     logger.debug({ station: station.id, connection: connectionId, protocol }, 'a station connected')
   }
 
+  /** @param claim the connection's own, which may be a later one than it was seated with */
+  async function leave(seat: Seat, stationId: string, { epoch, isOwner }: Claim = seat.claim): Promise<void> {
+    await seat.leave()
+    await claims.giveBack({ stationId, epoch, isOwner })
+  }
+
   function onClosed({ connection }: StationSocket, code: number, reason: string): void {
-    if (!connection) return
+    const seat = connection && connections.get(connection)
+    if (!seat) return
     const stationId = connection.station.id
     pulse.delete(connection)
     claims.forget(connection)
@@ -248,7 +249,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     if (byStation.get(stationId) === connection) byStation.delete(stationId)
     metrics.connections.dec({ protocol: connection.protocol })
     logger.debug({ station: stationId, connection: connection.id, code, reason }, 'a station disconnected')
-    const closed = Promise.all([connection.socketClosed(code, reason), leaving.get(connection)?.()]).then(
+    const closed = Promise.all([connection.socketClosed(code, reason), leave(seat, stationId, connection)]).then(
       () => {},
       (cause: unknown) => logger.error({ err: cause, station: stationId }, 'a close failed'),
     )
@@ -270,7 +271,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     if (state.kind === 'draining') return state.done
     logger.info({ connections: connections.size }, 'the gateway is leaving')
     const pace = paceMs ?? paceOf(connections.size, config.drainSeconds * 1000)
-    const done = drain(connections, { paceMs: pace, finishWithinMs: config.finishWithinMs })
+    const done = drain(connections.keys(), { paceMs: pace, finishWithinMs: config.finishWithinMs })
     state = { kind: 'draining', done }
     return done
   }
@@ -281,7 +282,7 @@ export async function startGateway(settings: Partial<GatewayConfig>, ports: Gate
     // A station that does not answer our close does not keep the process.
     const patience = performance.now() + stopWithinMs
     while (connections.size > 0 && performance.now() < patience) await pause(10)
-    for (const connection of connections) connection.cut('stop')
+    for (const connection of connections.keys()) connection.cut('stop')
     while (connections.size > 0) await pause(10)
     pulse.stop()
     trust.stop()

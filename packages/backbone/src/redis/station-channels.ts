@@ -22,7 +22,8 @@ const channelsPerCommand = 1000
 /** Station channels on Redis pub/sub. */
 export class RedisStationChannels implements StationChannels {
   readonly #options: RedisStationChannelsOptions
-  readonly #listeners = new Map<string, Set<Listener>>()
+  /** Lists, because nearly each has one entry, and there are as many as stations. */
+  readonly #listeners = new Map<string, readonly Listener[]>()
   /** What Redis was told on this connection. */
   #subscribed = new Set<string>()
   /** Channels whose listeners changed in this turn of the event loop. */
@@ -52,19 +53,28 @@ export class RedisStationChannels implements StationChannels {
 
   async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
     const name = this.#options.prefix + channel
-    const listeners = this.#listeners.get(name) ?? new Set()
-    // A wrapper, so that one function may listen twice.
-    const entry: Listener = (message) => listener(message)
-    this.#listeners.set(name, listeners.add(entry))
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener])
     this.#changed.add(name)
     await this.#synced()
+    let isListening = true
     return async () => {
-      listeners.delete(entry)
-      if (listeners.size > 0 || this.#listeners.get(name) !== listeners) return
-      this.#listeners.delete(name)
-      this.#changed.add(name)
-      await this.#synced()
+      if (!isListening) return
+      isListening = false
+      await this.#remove(name, listener)
     }
+  }
+
+  async #remove(name: string, listener: Listener): Promise<void> {
+    const listeners = this.#listeners.get(name) ?? []
+    // One function may listen twice.
+    const rest = listeners.toSpliced(listeners.indexOf(listener), 1)
+    if (rest.length > 0) {
+      this.#listeners.set(name, rest)
+      return
+    }
+    this.#listeners.delete(name)
+    this.#changed.add(name)
+    await this.#synced()
   }
 
   async publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]> {

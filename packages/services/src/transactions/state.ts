@@ -233,7 +233,9 @@ export class ChargingState {
    * how it stands, and the readings that waited while we were away would tell them hundreds of times how it stood.
    */
   tell(transactionId: string, events: EventDraft[]): EventDraft[] {
-    const isUpdate = events.length === 1 && events[0]?.type === 'transaction.updated'
+    const [event, ...others] = events
+    // What an operator did is told in any case.
+    const isUpdate = event?.type === 'transaction.updated' && others.length === 0 && !('correction' in event.data)
     if (isUpdate) this.#updates.get(transactionId)?.splice(0)
     if (isUpdate) this.#updates.set(transactionId, events)
     else if (events.length > 0) this.#updates.delete(transactionId)
