@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
-import { freePort, startDistributed, until } from '../support/system.js'
+import { freePort } from '../support/processes.js'
+import { startDistributed, until } from '../support/system.js'
 import { cpuUs, lineOf, startScript } from './measure.js'
 import { registerStations, stationPassword } from './stations.js'
 

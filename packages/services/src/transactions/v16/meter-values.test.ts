@@ -99,3 +99,15 @@ test('an empty or broken list of samples is answered', () => {
   }
   expect(state.newReadings).toEqual([])
 })
+
+test('of the updates of a transaction in one batch only the last is told, and none in place of anything else', () => {
+  const state = chargingState()
+  const started = decide(state, start16({ meterStart: 1000 }))
+  const first = decide(state, meterValues16({ transactionId: 1001 }, { [minute(1)]: 1100 }))
+  const second = decide(state, meterValues16({ transactionId: 1001 }, { [minute(2)]: 1200 }))
+  const ended = decide(state, stop16({ meterStop: 1300 }))
+  const told = [started, first, second, ended].map(({ events = [] }) => events.map(({ type }) => type))
+
+  expect(told).toEqual([['transaction.started'], [], ['transaction.updated'], ['transaction.ended']])
+  expect(second.events).toMatchObject([{ data: { energyWh: 200 } }])
+})
