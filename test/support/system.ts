@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, type KafkaConfig, logLevel } from 'kafkajs'
 import pg from 'pg'
 import { ApiClient } from './api-client.js'
 import { BusbarProcess, freePort, ready, type Start, until } from './processes.js'
@@ -20,6 +20,8 @@ export interface Services {
   redisUrl: string
   /** How often Kafka keeps each record. */
   replication?: number
+  /** How its brokers know us, where they ask. */
+  kafkaAccess?: Pick<KafkaConfig, 'ssl' | 'sasl'>
   /** Where one process of the system finds them, if that differs from the others. */
   environmentOf?(processName: string, databaseName: string): Promise<Record<string, string>>
 }
@@ -139,8 +141,13 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
 }
 
 /** What earlier systems left behind costs a broker memory and time in every later test. */
-async function dropTopics(brokers: string, prefix: string): Promise<void> {
-  const kafka = new Kafka({ clientId: 'tests', brokers: brokers.split(','), logLevel: logLevel.NOTHING })
+async function dropTopics({ brokers, kafkaAccess }: Services, prefix: string): Promise<void> {
+  const kafka = new Kafka({
+    ...kafkaAccess,
+    clientId: 'tests',
+    brokers: brokers.split(','),
+    logLevel: logLevel.NOTHING,
+  })
   const admin = kafka.admin()
   await admin.connect()
   try {
@@ -277,7 +284,7 @@ export async function startDistributed(
       await database.end()
       await Promise.all([...gateways, ...workers, apiProcess].map((process) => process.stop()))
       await onServer(databaseUrl, `DROP DATABASE ${name} WITH (FORCE)`)
-      await dropTopics(brokers, name)
+      await dropTopics(on, name)
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -47,6 +47,7 @@ import { fuzz } from './t10-fuzz.js'
 import { idTricks } from './t11-id-tricks.js'
 import { hostileTexts } from './t12-hostile-texts.js'
 import { foreignIds } from './t13-foreign-ids.js'
+import { apiFlood } from './t20-api-flood.js'
 import { openServices } from './t22-open-services.js'
 
 /** In the order of the list; what is no fault last. */
@@ -95,6 +96,7 @@ export const rows: readonly Row[] = [
   idTricks,
   hostileTexts,
   foreignIds,
+  apiFlood,
   openServices,
   lostWorkers,
   lostGateway,

@@ -122,8 +122,7 @@ export function auditRoutes(app: Api, { database, vault, closing }: RouteContext
       schema: {
         tags,
         summary: 'Verify that no entry was removed or changed',
-        description:
-          'Reckons the whole chain anew, some 20,000 entries a second; `busbar audit verify` does the same.',
+        description: 'Reckons the whole chain anew, some 20,000 entries a second; `busbar audit verify` does the same.',
         querystring: verifyQuery,
         response: { 200: AuditVerification },
       },
