@@ -89,8 +89,12 @@ describe.skipIf(!hasServices())('two gateways on real Kafka, Redis and Postgres'
   }
 
   test('a profile proved while Postgres gives no answer binds at the other gateway too', async () => {
-    const ways = await waysOf('CLIMBS-ALONE')
-    // Known stations still get in: both gateways have read it before.
+    const id = 'CLIMBS-ALONE'
+    const ways = await waysOf(id)
+    const station = await StationSocket.open({ url: system.urls[0] ?? '', id, password, protocols: ['ocpp1.6'] })
+    await station.call('BootNotification', { chargePointVendor: 'Busbar', chargePointModel: 'Climber' })
+    station.close()
+    // Accepted stations still get in: both gateways have read it since.
     expect([await statusOf(ways[1](0)), await statusOf(ways[1](1))]).toEqual([101, 101])
 
     await whileLocked('station, station_state', 'ACCESS EXCLUSIVE', async () => {

@@ -122,7 +122,7 @@ export function deadLetterRoutes(app: Api, context: RouteContext): void {
         description:
           'Safe to repeat: what it does is keyed like the first time. What stood in the place of a secret is gone. If it fails again, it is a new dead letter.',
         params: idParams,
-        response: { 202: z.undefined().describe('On its way') },
+        response: { 202: Replayed.describe('On its way') },
       },
     },
     async (request, reply) => {
@@ -131,7 +131,7 @@ export function deadLetterRoutes(app: Api, context: RouteContext): void {
         found(await prisma.deadLetter.findUnique({ where: { id } }), 'dead letter')
         throw new ProblemError(409, 'The dead letter was discarded.')
       }
-      return reply.code(202).send(undefined)
+      return reply.code(202).send({ replayed: 1, more: false })
     },
   )
 

@@ -10,7 +10,7 @@ beforeAll(async () => {
 })
 afterAll(() => store.drop())
 beforeEach(async () => {
-  await store.database.query({ text: 'TRUNCATE station, station_state, variable', values: [] })
+  await store.database.query({ text: 'TRUNCATE station, station_state, variable CASCADE', values: [] })
 })
 
 const apply = (...records: LogRecord[]) => applyRecords(store.database, records)
