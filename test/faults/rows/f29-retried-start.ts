@@ -11,7 +11,7 @@ export const retriedStarts = row({
   fault: 'an API client sends one remote start many times under one idempotency key, hanging up now and then',
   sizes: { small: { stations: 4, storms: 20 }, full: { stations: 20, storms: 1_000 } },
   async run(rig, { stations, storms }) {
-    const ids = await rig.registerStations('STORM', stations)
+    const ids = await rig.registerStations('EAGER', stations)
     const started = new Map<string, number>()
     const sockets: StationSocket[] = []
     for (const [index, id] of ids.entries()) {
@@ -29,7 +29,7 @@ export const retriedStarts = row({
       if (rig.isOver) return
       stormed += 1
       const random = rig.random.fork()
-      const idTag = `STORM-${storm}`
+      const idTag = `EAGER-${storm}`
       const key = randomUUID()
       const ask = async () => {
         requests += 1
@@ -51,7 +51,7 @@ export const retriedStarts = row({
     })
     for (const socket of sockets) socket.close()
     const [booked] = await rig.query<{ count: number }>(
-      `SELECT count(*)::int FROM command WHERE station_id LIKE 'STORM-%' AND status = 'accepted'`,
+      `SELECT count(*)::int FROM command WHERE station_id LIKE 'EAGER-%' AND status = 'accepted'`,
     )
     return {
       injected: `${requests} requests in ${stormed} storms`,

@@ -26,7 +26,7 @@ export const apiFlood = row({
     const { api } = rig.system
     const { key, id } = await api.expect<{ key: string; id: string }>('POST', '/api-keys', {
       name: 'T20',
-      role: 'viewer',
+      role: 'auditor',
     })
     const neighbours = await Neighbours.open(rig, 'QUIET', living)
     const calm = await neighbours.during(sleep(seconds * 1_000))
