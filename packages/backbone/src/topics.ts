@@ -1,4 +1,4 @@
-const services = [
+export const serviceNames = [
   'stations',
   'transactions',
   'smart-charging',
@@ -9,7 +9,7 @@ const services = [
 ] as const
 
 /** The services that have a lane; the same names as in the actions table. */
-export type ServiceName = (typeof services)[number]
+export type ServiceName = (typeof serviceNames)[number]
 
 /** Full names of all topics under one prefix. Every topic has the same number of partitions, the key is the station. */
 export interface Topics {
@@ -43,6 +43,6 @@ export function topicNames(prefix: string): Topics {
     events: `${prefix}.events`,
     canary: `${prefix}.canary`,
   }
-  const frames = [...services.map(lane), sent]
+  const frames = [...serviceNames.map(lane), sent]
   return { lane, ...names, frames, all: [...new Set([...frames, ...Object.values(names)])] }
 }

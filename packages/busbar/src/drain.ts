@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { countUnreadEmbeddedRecords } from '@busbar/backbone'
+import { countUnreadEmbeddedRecords, serviceNames } from '@busbar/backbone'
 import { Registry } from 'prom-client'
 import type { Config } from './config.js'
 import { openLog } from './log.js'
 import { openPlatform } from './platform.js'
-import { serviceNames, startWorkerRole } from './roles.js'
+import { startWorkerRole } from './roles.js'
 
 /**
  * `busbar up --drain`: services read the embedded log to its end, then the process ends. Nothing comes in meanwhile, so

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createApiKey } from '@busbar/api'
+import { serviceNames } from '@busbar/backbone'
 import { StationSocket } from '@busbar/simulator'
 import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { pino } from 'pino'
@@ -12,7 +13,7 @@ import { certificateRequest } from '../../../test/support/certificates.js'
 import { until } from '../../../test/support/system.js'
 import { parseConfig } from './config.js'
 import { openPlatform, type Platform } from './platform.js'
-import { type Running, serviceNames, startApiRole, startGatewayRole, startWorkerRole } from './roles.js'
+import { type Running, startApiRole, startGatewayRole, startWorkerRole } from './roles.js'
 
 /*
  * All that services do of themselves, they do when a job of theirs falls due. So their time is the test's: their clock is

@@ -1,6 +1,6 @@
 import { type Link, parseAnchor } from '@busbar/api'
-import { createTopics } from '@busbar/backbone'
-import { migrate } from '@busbar/store'
+import { createTopics, type ServiceName, serviceNames } from '@busbar/backbone'
+import { EmbeddedPostgresError, migrate } from '@busbar/store'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
@@ -11,16 +11,7 @@ import { drainEmbeddedLog } from './drain.js'
 import { createKey, listKeys, revokeKey } from './keys.js'
 import { openLog } from './log.js'
 import { openPlatform, type Platform } from './platform.js'
-import {
-  type Need,
-  type RunnableService,
-  type Running,
-  serviceNames,
-  startApiRole,
-  startGatewayRole,
-  startHealthRole,
-  startWorkerRole,
-} from './roles.js'
+import { type Need, type Running, startApiRole, startGatewayRole, startHealthRole, startWorkerRole } from './roles.js'
 import { readAddresses, refuseUnsafeServices } from './services.js'
 import { runSimulation } from './simulation.js'
 import { stopAll } from './stopping.js'
@@ -62,7 +53,7 @@ program
   .command('worker')
   .description('decides and stores')
   .option('--services <names>', `comma-separated: ${serviceNames.join(', ')}`, parseServices, [...serviceNames])
-  .action(({ services }: { services: RunnableService[] }) =>
+  .action(({ services }: { services: ServiceName[] }) =>
     runRole(async (platform) => withHealth(platform, await startWorkerRole(platform, services), ['postgres', 'log'])),
   )
 
@@ -131,7 +122,8 @@ program
   .action(() => console.log(describeConfig(parseConfig(process.env))))
 
 await program.parseAsync().catch((cause: unknown) => {
-  console.error(cause instanceof ConfigError ? cause.message : cause)
+  const isPlain = cause instanceof ConfigError || cause instanceof EmbeddedPostgresError
+  console.error(isPlain ? cause.message : cause)
   // What was begun may hold the process, such as a client that goes on trying to connect.
   process.exit(1)
 })
@@ -198,11 +190,11 @@ async function run(
   process.exit((await stop()) ? 0 : 1)
 }
 
-function parseServices(text: string): RunnableService[] {
+function parseServices(text: string): ServiceName[] {
   const names = text.split(',')
   const unknown = names.filter((name) => !(serviceNames as readonly string[]).includes(name))
   if (unknown.length > 0) throw new InvalidArgumentError(`no such service: ${unknown.join(', ')}`)
-  return names as RunnableService[]
+  return names as ServiceName[]
 }
 
 function parseAnchorOption(text: string): Link {

@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { type ApiConfig, startApi, startAuditSealing, startHealthServer } from '@busbar/api'
+import type { ServiceName } from '@busbar/backbone'
 import { type FileStore, openLocalFileStore, openS3FileStore } from '@busbar/files'
 import { type GatewayConfig, startGateway } from '@busbar/gateway'
 import {
@@ -38,17 +39,6 @@ export interface Running {
   readonly stopWithinMs?: number
   stop(): Promise<void>
 }
-
-export const serviceNames = [
-  'stations',
-  'transactions',
-  'smart-charging',
-  'reservations',
-  'commands',
-  'notifications',
-  'journal',
-] as const
-export type RunnableService = (typeof serviceNames)[number]
 
 /** Stations connect here. */
 export async function startGatewayRole(platform: Platform): Promise<Running & { tlsPort: number | null }> {
@@ -114,7 +104,7 @@ function toTlsConfig(values: Platform['config']['values']): GatewayConfig['tls']
 }
 
 /** Decides and stores. Every service named runs as a consumer group member of its own. */
-export async function startWorkerRole(platform: Platform, names: readonly RunnableService[]): Promise<Running[]> {
+export async function startWorkerRole(platform: Platform, names: readonly ServiceName[]): Promise<Running[]> {
   const operatorName = platform.config.values.OPERATOR_NAME ?? null
   const certificates = { operatorName, issuer: createBuiltInIssuer({ ...platform, operatorName }) }
   const create = {

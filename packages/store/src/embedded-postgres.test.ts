@@ -84,7 +84,7 @@ test('speaks UTF-8 and UTC, on loopback, behind a password only its owner may re
 test('a second Busbar on the folder is told so, and the first goes on', async () => {
   const first = await start()
 
-  await expect(start()).rejects.toThrow(`Another Busbar is using ${dataDir}.`)
+  await expect(start()).rejects.toThrow(`Another Busbar is using ${dataDir}:`)
 
   expect(await query(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })

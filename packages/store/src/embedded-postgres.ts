@@ -247,7 +247,8 @@ async function runIn({ runAs, dataDir, cluster }: Server, file: string, args: re
   }
 }
 
-const inUse = (server: Server) => new EmbeddedPostgresError(`Another Busbar is using ${server.dataDir}.`)
+const inUse = (server: Server) =>
+  new EmbeddedPostgresError(`Another Busbar is using ${server.dataDir}: ask its API, or stop it first.`)
 const urlOf = (server: Server, port: number) => `postgres://${userName}:${server.password}@127.0.0.1:${port}/postgres`
 
 const isFile = (file: string) =>

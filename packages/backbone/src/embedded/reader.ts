@@ -62,6 +62,7 @@ export class EmbeddedReader {
   readonly #options: EmbeddedReaderOptions
   readonly #gathering: Gathering
   readonly #stopping = new AbortController()
+  readonly #partitions: ReadonlyMap<string, TopicPartition>
   /** Partitions that may have more; everything after a poll. */
   #dirty: Set<string>
   #wake: () => void = () => {}
@@ -71,7 +72,8 @@ export class EmbeddedReader {
 
   constructor(options: EmbeddedReaderOptions) {
     this.#options = options
-    this.#dirty = new Set(options.partitions.map(positionKey))
+    this.#partitions = new Map(options.partitions.map((each) => [positionKey(each), each]))
+    this.#dirty = new Set(this.#partitions.keys())
     this.#gathering = new Gathering(options.gathered ?? [], () => this.#wake())
   }
 
@@ -132,9 +134,10 @@ export class EmbeddedReader {
 
   /** May have more, and are not left to gather. */
   #due(): TopicPartition[] {
-    return this.#options.partitions.filter(
-      (each) => this.#dirty.has(positionKey(each)) && !this.#gathering.isResting(each.topic),
-    )
+    return [...this.#dirty].flatMap((key) => {
+      const partition = this.#partitions.get(key)
+      return partition && !this.#gathering.isResting(partition.topic) ? [partition] : []
+    })
   }
 
   async #read(wanted: readonly TopicPartition[]): Promise<LogRecord[]> {

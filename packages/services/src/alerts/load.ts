@@ -1,4 +1,4 @@
-import type { Database } from '@busbar/store'
+import type { Session } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
 import type { StationFacts } from './conditions.js'
 import type { Alert } from './settle.js'
@@ -34,17 +34,17 @@ const longestSilenceMs = 7 * 86_400_000
  * What the tables say of the stations of a batch, whatever its records tell: they are younger than the events, whose
  * writers have committed. One query a table; of frames only for stations that have sent no Heartbeat of late.
  */
-export async function loadAlerts(database: Database, records: readonly InboundRecord[]): Promise<AlertsState> {
+export async function loadAlerts(session: Session, records: readonly InboundRecord[], now: Date): Promise<AlertsState> {
   const ids = [...new Set(records.filter(isOfStation).map(({ stationId }) => stationId))]
   const hasOthers = records.some((record) => !isOfStation(record))
   const [stations, connectors, transactions, open, looks] = await Promise.all([
-    database.query<StationRow>(selectStations(ids)),
-    database.query<OfStation<StationFacts['connectors'][number]>>(selectConnectors(ids)),
-    database.query<OfStation<StationFacts['transactions'][number]>>(selectTransactions(ids)),
-    database.query<Alert>(selectOpenAlerts(ids, hasOthers)),
-    database.query<{ stationId: string; dueAt: Date }>(selectLooks(ids, lookJob)),
+    session.query<StationRow>(selectStations(ids)),
+    session.query<OfStation<StationFacts['connectors'][number]>>(selectConnectors(ids)),
+    session.query<OfStation<StationFacts['transactions'][number]>>(selectTransactions(ids)),
+    session.query<Alert>(selectOpenAlerts(ids, hasOthers)),
+    session.query<{ stationId: string; dueAt: Date }>(selectLooks(ids, lookJob)),
   ])
-  const heardAt = await findLastFrames(database, stations)
+  const heardAt = await findLastFrames(session, stations, now)
   const connectorsOf = groupByStation(connectors)
   const transactionsOf = groupByStation(transactions)
   const facts = stations.map((row) => ({
@@ -59,20 +59,24 @@ export async function loadAlerts(database: Database, records: readonly InboundRe
 export const isOfStation = ({ type, payload }: InboundRecord) =>
   type !== 'event' || !String(payload.type).startsWith('busbar.webhook.')
 
-async function findLastFrames(database: Database, stations: readonly StationRow[]): Promise<Map<string, Date>> {
-  const quiet = stations.filter((row) => row.online && isQuiet(row))
+async function findLastFrames(
+  session: Session,
+  stations: readonly StationRow[],
+  now: Date,
+): Promise<Map<string, Date>> {
+  const quiet = stations.filter((row) => row.online && isQuiet(row, now))
   if (quiet.length === 0) return new Map()
-  const rows = await database.query<{ stationId: string; at: Date }>(
+  const rows = await session.query<{ stationId: string; at: Date }>(
     selectLastFrames(
       quiet.map(({ stationId }) => stationId),
-      new Date(Date.now() - longestSilenceMs).toISOString(),
+      new Date(now.getTime() - longestSilenceMs).toISOString(),
     ),
   )
   return new Map(rows.map(({ stationId, at }) => [stationId, at]))
 }
 
-const isQuiet = ({ heardAt, heartbeatIntervalSeconds }: StationRow) =>
-  Date.now() - (heardAt?.getTime() ?? 0) > (heartbeatIntervalSeconds ?? 0) * 1_000
+const isQuiet = ({ heardAt, heartbeatIntervalSeconds }: StationRow, now: Date) =>
+  now.getTime() - (heardAt?.getTime() ?? 0) > (heartbeatIntervalSeconds ?? 0) * 1_000
 
 function toFacts(
   row: StationRow,

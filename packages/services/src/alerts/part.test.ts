@@ -55,7 +55,8 @@ const refused = (minute: number, count: number, station = 'CP-1') =>
 /** One batch, jobs included; its time is that of its records. @returns the events by type and kind */
 async function play(...records: InboundRecord[]): Promise<string[]> {
   const { database } = store
-  const state = await part.load(database, records)
+  const [now] = records.map((record) => decisionContext(record).now)
+  const state = await part.load(database, records, now ?? new Date())
   const decisions = records.map((each) => decidePart(part, each, state, decisionContext(each, { newId })))
   await database.commit(part.save(state))
   for (const { jobs } of decisions) {

@@ -18,7 +18,7 @@ const query = (text: string) => store.database.query<Record<string, unknown>>({ 
 
 async function keep(...records: LogRecord[]): Promise<void> {
   const parsed = records.map((record) => parseRecord(record, service.reads))
-  const state = await service.load(store.database, parsed)
+  const state = await service.load(store.database, parsed, new Date())
   for (const record of parsed) service.decide(record, state, decisionContext(record))
   await store.database.commit(service.save(state))
 }

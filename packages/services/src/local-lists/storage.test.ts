@@ -147,7 +147,7 @@ test('a thousand tokens on the lists of fifty stations are compared in Postgres,
   await query(`INSERT INTO local_list_entry (station_id, folded_tag, id_tag, status)
     SELECT s.id, t.folded_value, t.value, 'Accepted' FROM station s, token t WHERE s.id LIKE 'S%' AND t.value <> 'T7'`)
   const records = Array.from({ length: 50 }, (_, index) => due(`S${index + 1}`))
-  const state = await localListsPart.load(db.database, records)
+  const state = await localListsPart.load(db.database, records, new Date())
   expect(state.rows.changes).toHaveLength(50)
   expect(state.rows.changes?.every(({ idTag }) => idTag === 'T7')).toBe(true)
 })

@@ -101,7 +101,7 @@ async function decideAll<State>(
   now: Date,
 ): Promise<Poisoned | Decided> {
   const stop = tools.metrics.decideSeconds.startTimer({ service: service.name })
-  const state = await tools.ports.database.pipelined((session) => service.load(session, records))
+  const state = await tools.ports.database.pipelined((session) => service.load(session, records, now))
   const decided: Decided['decided'] = []
   for (const record of records) {
     const { stationId: id, protocol } = record

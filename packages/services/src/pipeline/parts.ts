@@ -32,7 +32,7 @@ export interface Part<State> {
   /** Records of any other type; by `event` those that `events` does not name. */
   records?: Readonly<Record<string, Handler<InboundRecord, State>>>
   /** Of the records it takes, which are one at least. One query per table. */
-  load(session: Session, records: readonly InboundRecord[]): Promise<State>
+  load(session: Session, records: readonly InboundRecord[], now: Date): Promise<State>
   save(state: State): Sql[]
   /** As `Service.after`, with what all parts decided. */
   after?(batch: CommittedBatch, ports: Ports): Promise<void>
@@ -81,7 +81,7 @@ export function decidePart<State>(
 /** A part whose state is its own business. */
 export interface AnyPart {
   takes(record: InboundRecord): boolean
-  open(session: Session, records: readonly InboundRecord[]): Promise<OpenPart>
+  open(session: Session, records: readonly InboundRecord[], now: Date): Promise<OpenPart>
   after(batch: CommittedBatch, ports: Ports): Promise<void>
 }
 
@@ -93,8 +93,8 @@ interface OpenPart {
 export function toPart<State>(part: Part<State>): AnyPart {
   return {
     takes: (record) => findDecider(part, record) !== null,
-    open: async (session, records) => {
-      const state = await part.load(session, records)
+    open: async (session, records, now) => {
+      const state = await part.load(session, records, now)
       return {
         decide: (record, context) => decidePart(part, record, state, context),
         save: () => part.save(state),
@@ -112,10 +112,10 @@ export function composeParts(
   parts: readonly AnyPart[],
 ): Required<Pick<Service<OpenParts>, 'load' | 'decide' | 'save' | 'after'>> {
   return {
-    load: async (session, records) => {
+    load: async (session, records, now) => {
       const opened = parts.map(async (part) => {
         const taken = records.filter((record) => part.takes(record))
-        return taken.length === 0 ? [] : [[part, await part.open(session, taken)] as const]
+        return taken.length === 0 ? [] : [[part, await part.open(session, taken, now)] as const]
       })
       return new Map((await Promise.all(opened)).flat())
     },

@@ -169,8 +169,8 @@ export interface Service<State> {
   reads?: 'payload' | 'headers'
   /** Those among the topics whose records nobody waits for; the log lets them gather. */
   gathered?(names: Topics): string[]
-  /** One query per table. Called again for a redo: returns a new state each time. */
-  load(session: Session, records: readonly InboundRecord[]): Promise<State>
+  /** One query per table. Called again for a redo: returns a new state each time. `now` is that of the decisions. */
+  load(session: Session, records: readonly InboundRecord[], now: Date): Promise<State>
   /**
    * May throw OcppError: answered as CALLERROR; what it changed in the state before the throw is saved (evidence).
    * Anything else thrown: the batch's state is discarded and the batch redone without this record.

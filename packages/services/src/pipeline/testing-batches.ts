@@ -12,7 +12,7 @@ export async function playBatch<State>(
   database: Database,
   records: readonly InboundRecord[],
 ): Promise<Decision[]> {
-  const state = await part.load(database, records)
+  const state = await part.load(database, records, new Date())
   const decisions = records.map((each) => decidePart(part, each, state, decisionContext(each)))
   await database.commit(part.save(state))
   return decisions

@@ -23,7 +23,7 @@ afterAll(() => db.drop(), hookTimeoutMs)
 
 /** One turn of the pipeline: load, decide, save. */
 async function batch(records: readonly InboundRecord[]) {
-  const state = await service.load(db.database, records)
+  const state = await service.load(db.database, records, new Date())
   const decisions = records.map((record) => service.decide(record, state, decisionContext(record, { newId })))
   await db.database.commit(service.save(state))
   return decisions

@@ -22,7 +22,7 @@ const now = new Date(minute(120))
 
 /** One turn of the pipeline. @returns the jobs it put and removed */
 async function batch(records: readonly InboundRecord[]) {
-  const state = await service.load(db.database, records)
+  const state = await service.load(db.database, records, now)
   const decisions = records.map((record) =>
     service.decide(record, state, { ...decisionContext(record, { newId }), now }),
   )

@@ -41,7 +41,7 @@ afterAll(async () => {
 
 /** One turn of the pipeline: load, decide, save. */
 async function batch(records: readonly InboundRecord[], ids = newId): Promise<unknown[]> {
-  const state = await service.load(db.database, records)
+  const state = await service.load(db.database, records, new Date())
   const decisions = records.map((record) => service.decide(record, state, decisionContext(record, { newId: ids })))
   await db.database.commit(service.save(state))
   return decisions.map(({ answer }) => answer)
@@ -118,7 +118,7 @@ test('readings alone are held against the power that the operator set for their 
 
 test('a record that cannot be read fails alone', async () => {
   const broken = start16({ meterStart: undefined }, 1, { stationId: 'BROKEN' })
-  const state = await service.load(db.database, [broken, start16({}, 2, { stationId: 'BROKEN' })])
+  const state = await service.load(db.database, [broken, start16({}, 2, { stationId: 'BROKEN' })], new Date())
   expect(() => service.decide(broken, state, decisionContext(broken))).toThrow('meterStart')
 })
 
@@ -133,7 +133,7 @@ test('one statement per table writes thousands of starts', async () => {
   const records = Array.from({ length: 3000 }, (_, index) =>
     start16({ timestamp: minute(index) }, index + 1, { stationId: `BULK-${index % 500}`, sequence: index }),
   )
-  const state = await service.load(db.database, records)
+  const state = await service.load(db.database, records, new Date())
   for (const record of records) service.decide(record, state, decisionContext(record, { newId }))
   const statements = service.save(state)
   expect(statements).toHaveLength(3)

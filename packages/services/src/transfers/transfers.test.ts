@@ -176,13 +176,13 @@ test('a batch is stored, and the next one goes on from it', async () => {
     await database.commit(transfersPart.save(first.state))
     const record = { stationId: 'CP-1' } as never
 
-    const loaded = await transfersPart.load(database, [record, record])
+    const loaded = await transfersPart.load(database, [record, record], new Date())
     expect(loaded.of('CP-1')).toEqual(first.all())
     expect(transfersPart.save(loaded)).toEqual([])
 
     for (const transfer of first.all()) loaded.put({ ...transfer, state: 'succeeded' })
     await database.commit(transfersPart.save(loaded))
-    expect((await transfersPart.load(database, [record])).of('CP-1').map(({ state }) => state)).toEqual([
+    expect((await transfersPart.load(database, [record], new Date())).of('CP-1').map(({ state }) => state)).toEqual([
       'succeeded',
       'succeeded',
     ])

@@ -38,7 +38,7 @@ const look = (key: string, at = 60) =>
   placedRecord({ type: 'due', stationId: key, payload: { kind: 'webhook-look', key } }, { at })
 
 async function play(...records: InboundRecord[]) {
-  const state = await part.load(store.database, records)
+  const state = await part.load(store.database, records, new Date())
   const decisions = records.map((each) => decidePart(part, each, state, decisionContext(each, { newId })))
   await store.database.commit(part.save(state))
   return decisions

@@ -21,11 +21,11 @@ export function createWebhooksPart({ disableAfterMs, onCommitted }: WebhooksPart
   return {
     records: { event: takeEvent },
     jobs: { [webhookJob]: (key, state, context) => lookAt(key, state, context, disableAfterMs) },
-    load: async (database, records) => {
+    load: async (session, records) => {
       const keys = records.filter(({ type }) => type === 'due').map(({ payload }) => String(payload.key))
       const [subscriptions, standings] = await Promise.all([
-        keys.length === records.length ? [] : database.query<Subscription>(selectSubscriptions()),
-        keys.length === 0 ? [] : database.query<Standing>(selectStandings([...new Set(keys)])),
+        keys.length === records.length ? [] : session.query<Subscription>(selectSubscriptions()),
+        keys.length === 0 ? [] : session.query<Standing>(selectStandings([...new Set(keys)])),
       ])
       return new WebhooksState(subscriptions, standings)
     },

@@ -63,7 +63,7 @@ test('the service takes handlers beside its own', async () => {
     { vendorId: 'com.example', messageId: 'setLedColor' },
     { protocol: 'ocpp1.6' },
   )
-  const state = await service.load({} as never, [record])
+  const state = await service.load({} as never, [record], new Date())
 
   expect(service.decide(record, state, decisionContext(record)).answer).toMatchObject({
     result: { status: 'Accepted' },

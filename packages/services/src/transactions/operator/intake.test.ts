@@ -20,7 +20,7 @@ afterAll(() => store?.drop())
 
 /** One turn of the pipeline: load, decide, save. */
 async function batch(...records: InboundRecord[]) {
-  const state = await service.load(store.database, records)
+  const state = await service.load(store.database, records, new Date())
   const decisions = records.map((record) => service.decide(record, state, decisionContext(record, { newId })))
   await store.database.commit(service.save(state))
   return decisions
