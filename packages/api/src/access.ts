@@ -9,6 +9,8 @@ export function isApiRole(text: string): text is Role {
 export interface Caller {
   /** Of the API key, or `oidc:` and the subject. */
   id: string
+  /** The person or program behind it: the same for all API keys that it made, and that these made. */
+  owner: string
   name: string
   roles: readonly Role[]
   /** Of an access token. */

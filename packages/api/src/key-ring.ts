@@ -36,11 +36,13 @@ export class KeyRing {
   async #read(hash: Buffer): Promise<Caller | null> {
     const [caller] = await this.#database.query<Omit<Caller, 'roles'> & { role: Role }>({
       name: 'api_key_by_hash',
-      text: `SELECT id, name, role FROM api_key
+      text: `SELECT id, owner, name, role FROM api_key
              WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
       values: [hash],
     })
-    return caller ? { id: caller.id, name: caller.name, roles: [caller.role] } : null
+    if (!caller) return null
+    const { role, ...rest } = caller
+    return { ...rest, roles: [role] }
   }
 
   #remember(name: string, caller: Promise<Caller | null>): void {

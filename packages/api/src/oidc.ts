@@ -120,8 +120,10 @@ function toCaller(payload: JWTPayload, config: OidcConfig): Caller | null {
   const claims = Claims.safeParse(payload)
   if (!claims.success) return null
   const { sub, exp, name, preferred_username, email } = claims.data
+  const id = `oidc:${sub}`
   return {
-    id: `oidc:${sub}`,
+    id,
+    owner: id,
     name: toName(name ?? preferred_username ?? email ?? sub),
     roles: rolesOf(payload, config),
     expiresAt: new Date((exp + config.clockToleranceSeconds) * 1_000),

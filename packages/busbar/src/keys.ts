@@ -3,10 +3,14 @@ import { type Config, ConfigError } from './config.js'
 import { withPlatform } from './with-platform.js'
 
 /** Prints a new key; only its hash is kept. */
-export async function createKey(config: Config, name: string, role: string): Promise<void> {
+export async function createKey(
+  config: Config,
+  name: string,
+  { role, owner }: { role: string; owner?: string },
+): Promise<void> {
   if (!isApiRole(role)) throw new ConfigError([`--role ${role}: viewer, operator, admin or auditor`])
   await withPlatform(config, async ({ database }) => {
-    const { id, key } = await createApiKey(database, { name, role })
+    const { id, key } = await createApiKey(database, { name, role, ...(owner !== undefined && { owner }) })
     console.log(`id   ${id}\nkey  ${key}`)
   })
 }
@@ -15,7 +19,7 @@ export async function listKeys(config: Config): Promise<void> {
   await withPlatform(config, async ({ database }) => {
     console.table(
       await database.prisma.apiKey.findMany({
-        select: { id: true, name: true, role: true, createdAt: true, expiresAt: true, revokedAt: true },
+        select: { id: true, name: true, role: true, owner: true, createdAt: true, expiresAt: true, revokedAt: true },
         orderBy: { createdAt: 'asc' },
       }),
     )

@@ -98,7 +98,10 @@ keys
   .command('create <name>')
   .description('prints a new key once')
   .option('--role <role>', 'viewer, operator, admin or auditor', 'admin')
-  .action((name: string, { role }: { role: string }) => createKey(parseConfig(process.env), name, role))
+  .option('--owner <text>', 'who is behind it: one name for all keys of a person, oidc:<subject> for one with tokens')
+  .action((name: string, options: { role: string; owner?: string }) =>
+    createKey(parseConfig(process.env), name, options),
+  )
 keys.command('list').action(() => listKeys(parseConfig(process.env)))
 keys.command('revoke <id>').action((id: string) => revokeKey(parseConfig(process.env), id))
 

@@ -33,6 +33,7 @@ const insertBulk = insertInto('bulk_command', {
   expiresAt: 'timestamptz',
   status: 'text',
   createdBy: 'text',
+  owner: 'text',
   actor: 'text',
   createdAt: 'timestamptz',
   startedAt: 'timestamptz',
@@ -76,7 +77,7 @@ export async function createBulkCommand(context: RouteContext, caller: Caller, d
         stopAfter,
         commandExpirySeconds,
       },
-      ...{ expiresAt, createdBy: caller.id, actor: actorOf(caller), createdAt: now },
+      ...{ expiresAt, createdBy: caller.id, owner: caller.owner, actor: actorOf(caller), createdAt: now },
       ...(waits
         ? { status: 'awaiting-approval', dueAt: approvalEndsAt }
         : { status: 'running', startedAt: now, resumedAt: now, dueAt: now }),

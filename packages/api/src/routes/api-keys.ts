@@ -13,6 +13,11 @@ const ApiKey = z
   .object({
     id: z.string(),
     name: z.string(),
+    owner: z
+      .string()
+      .describe(
+        'The person or program behind it: whoever made it with a token or key; none approves its own bulk command',
+      ),
     role: z.enum(roles),
     createdAt: time,
     expiresAt: nullableTime,
@@ -49,10 +54,20 @@ export function apiKeyRoutes(app: Api, { database, authorities: { keys } }: Rout
 
   app.post(
     '/v1/api-keys',
-    { schema: { tags, summary: 'Create an API key', body: ApiKeyDraft, response: { 201: CreatedApiKey } } },
+    {
+      schema: {
+        tags,
+        summary: 'Create an API key',
+        description: 'It belongs to whoever makes it, and so do the keys that are made with it.',
+        body: ApiKeyDraft,
+        response: { 201: CreatedApiKey },
+      },
+    },
     async (request, reply) => {
       const { name, role, expiresAt = null } = request.body
-      const created = await createApiKey(database, { name, role, expiresAt, actor: actorOf(callerOf(request)) })
+      const caller = callerOf(request)
+      const draft = { name, role, expiresAt, owner: caller.owner, actor: actorOf(caller) }
+      const created = await createApiKey(database, draft)
       return reply.code(201).send(created)
     },
   )
@@ -78,10 +93,11 @@ export function apiKeyRoutes(app: Api, { database, authorities: { keys } }: Rout
   )
 }
 
-function toApiKey({ id, name, role, createdAt, expiresAt, revokedAt }: ApiKeyRow): z.infer<typeof ApiKey> {
+function toApiKey({ id, name, owner, role, createdAt, expiresAt, revokedAt }: ApiKeyRow): z.infer<typeof ApiKey> {
   return {
     id,
     name,
+    owner,
     role: z.enum(roles).parse(role),
     createdAt: toTime(createdAt),
     expiresAt: toNullableTime(expiresAt),

@@ -35,8 +35,11 @@ const call = (method: 'GET' | 'POST' | 'DELETE', path: string, payload?: object,
   })
 const reset = { action: 'Reset', payload: { type: 'Soft' }, jitterSeconds: 0 }
 
-async function create(rest: object): Promise<{ id: string; status: string; pacePerMinute: number }> {
-  const response = await call('POST', '/bulk-commands', { ...reset, ...rest })
+async function create(
+  rest: object,
+  key = api.keys.operator,
+): Promise<{ id: string; status: string; pacePerMinute: number }> {
+  const response = await call('POST', '/bulk-commands', { ...reset, ...rest }, key)
   expect(response.statusCode, response.body).toBe(201)
   return response.json()
 }
@@ -86,6 +89,27 @@ test('more than 50 stations wait for a second operator; whoever made it cannot a
   expect(approved.json()).toMatchObject({ status: 'running', decidedBy: expect.stringMatching(/^second\//) })
   await untilSent(600)
   expect((await call('POST', `/bulk-commands/${id}/approve`, reason, second)).statusCode).toBe(409)
+})
+
+test('no other key of the person who made it approves it, nor one made with that, until a key of another person does', async () => {
+  const { id } = await create({ stations: stations(51) }, api.keys.admin)
+  const approve = (key: string) => call('POST', `/bulk-commands/${id}/approve`, reason, key)
+  const makeKey = async (key: string) =>
+    (await call('POST', '/api-keys', { name: 'another', role: 'admin' }, key)).json().key
+  const own = await makeKey(api.keys.admin)
+  const ofOwn = await makeKey(own)
+  const { items } = (await call('GET', '/api-keys', undefined, api.keys.admin)).json()
+  const owners = items.filter(({ name }: { name: string }) => ['admin', 'another'].includes(name))
+  expect(new Set(owners.map(({ owner }: { owner: string }) => owner)).size).toBe(1)
+  const admin = await prisma.apiKey.findFirstOrThrow({ where: { name: 'admin' } })
+  const named = await createApiKey(api.database, { name: 'console', role: 'admin', owner: admin.owner })
+
+  for (const key of [api.keys.admin, own, ofOwn, named.key]) {
+    const refused = await approve(key)
+    expect(refused.statusCode).toBe(409)
+    expect(refused.json().detail).toContain('a person other than')
+  }
+  expect((await approve(second)).statusCode).toBe(200)
 })
 
 test('a denied one is over, and so is one that nobody approved in time', async () => {

@@ -50,7 +50,7 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
         tags,
         summary: 'Send a command to many stations, one after the other',
         description:
-          'Each station gets an ordinary command, once. More than 50 stations, or more than a tenth of the fleet a minute, waits until a second operator approves it, for a day; what others wait to send without approval counts too.',
+          'Each station gets an ordinary command, once. More than 50 stations, or more than a tenth of the fleet a minute, waits until a second person approves it, for a day; what others wait to send without approval counts too.',
         body: BulkCommandDraft,
         response: { 201: BulkCommand },
       },
@@ -154,9 +154,8 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
           const row = found(await prisma.bulkCommand.findUnique({ where: { id } }), 'bulk command')
           if (!from.includes(row.status))
             throw new ProblemError(409, `A bulk command that is ${row.status} takes no ${name}.`)
-          const isSecond = caller.id !== row.createdBy
-          if (name === 'approve' && !isSecond) {
-            throw new ProblemError(409, 'It takes an operator other than the one who made it.')
+          if (name === 'approve' && caller.owner === row.owner) {
+            throw new ProblemError(409, 'It takes a person other than the one behind it.')
           }
           if ((name === 'approve' || name === 'resume') && (await prisma.bulkKillSwitch.count()) > 0) {
             throw new ProblemError(409, 'The kill switch is engaged.')
@@ -173,6 +172,8 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
 
   decision('approve', 'Approve what another operator wants to send', {
     from: ['awaiting-approval'],
+    description:
+      'Another API key of the person who made it does not count as another operator: see `owner` of API keys.',
     takes: ({ by, now }) => ({
       ...{ status: 'running', approvedBy: by, decidedBy: by, startedAt: now, resumedAt: now, dueAt: now },
     }),
