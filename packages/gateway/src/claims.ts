@@ -17,10 +17,15 @@ import { noticedSleepMs } from './pulse.js'
 
 /** A connection's place on the station's channel. One object for each station that is connected: there are many. */
 export class Seat {
+  readonly connectionId: string
   claim: Claim = { epoch: 0, isOwner: false }
   leave: () => Promise<void> = async () => {}
   /** The connection, or what came before there was one. */
   #holder: Connection | ChannelMessage[] = []
+
+  constructor(connectionId: string) {
+    this.connectionId = connectionId
+  }
 
   readonly receive = (message: ChannelMessage): void => {
     if (Array.isArray(this.#holder)) this.#holder.push(message)
@@ -103,7 +108,7 @@ export class Claims {
    */
   async take(stationId: string, newcomer: Omit<Newcomer, 'gatewayId'>): Promise<Seat | ProvenProfile> {
     const { channels, ownership, gatewayId } = this.#ports
-    const seat = new Seat()
+    const seat = new Seat(newcomer.connectionId)
     seat.leave = await channels.subscribe(stationChannel(stationId), seat.receive)
     try {
       const registered = await ownership.register(stationId, { ...newcomer, gatewayId })
