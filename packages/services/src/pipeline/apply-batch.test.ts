@@ -156,6 +156,75 @@ test.each([1, 2, 7, 50])(
   },
 )
 
+test('of many stations, only a few times as many records are decided as came, whatever Postgres refuses', async () => {
+  const names = Array.from({ length: 512 }, (_, index) => `record-${index}`)
+  const refused = names.filter((_, index) => index % 100 === 50)
+  const ports = fakePorts({
+    onCommit: (statements) => {
+      if (refused.some((name) => savesRecord(name)(statements))) throw new DataError('22003', 'out of range')
+    },
+  })
+  let decided = 0
+  const service = recordingService()
+  const { decide } = service
+  service.decide = (...given) => {
+    decided += 1
+    return decide(...given)
+  }
+  const records = names.map((name, index) => call(name, { headers: { ...call(name).headers, station: `CP-${index}` } }))
+
+  const applied = await apply(batchOf(...records), service, ports)
+
+  expect(applied.dead.map(({ record }) => record.headers.station)).toEqual([
+    'CP-50',
+    'CP-150',
+    'CP-250',
+    'CP-350',
+    'CP-450',
+  ])
+  expect(saved(ports)).toEqual([names.filter((name) => !refused.includes(name))])
+  expect(decided).toBeLessThan(8 * names.length)
+})
+
+test('decisions that throw at several stations cost one redo', async () => {
+  const ports = fakePorts()
+  const service = recordingService({ bad: fail(new TypeError('a bug of ours')) })
+  const from = (station: string, name: string) => call(name, { headers: { ...call(name).headers, station } })
+  let loads = 0
+  const { load } = service
+  service.load = (...given) => {
+    loads += 1
+    return load(...given)
+  }
+  const batch = batchOf(
+    from('CP-1', 'bad'),
+    from('CP-1', 'a'),
+    from('CP-2', 'b'),
+    from('CP-2', 'bad'),
+    from('CP-3', 'c'),
+  )
+
+  const applied = await apply(batch, service, ports)
+
+  expect(saved(ports)).toEqual([['a', 'b', 'c']])
+  expect(applied.dead).toHaveLength(2)
+  expect(loads).toBe(2)
+})
+
+test('records of several stations that Postgres takes apart but not together: the later one is the culprit', async () => {
+  const ports = fakePorts({
+    onCommit: (statements) => {
+      if (savesRecord('a')(statements) && savesRecord('c')(statements)) throw new DataError('23505', 'the same twice')
+    },
+  })
+  const records = ['a', 'b', 'c', 'd'].map((name) => call(name, { headers: { ...call(name).headers, station: name } }))
+
+  const applied = await apply(batchOf(...records), recordingService(), ports)
+
+  expect(applied.dead.map(({ record }) => record.headers.station)).toEqual(['c'])
+  expect(saved(ports)).toEqual([['a', 'b', 'd']])
+})
+
 test('a record our own code trips over while loading or saving is told apart from its neighbours', async () => {
   const ports = fakePorts()
   const service = recordingService()

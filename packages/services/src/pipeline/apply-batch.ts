@@ -1,6 +1,7 @@
 import { jobStatements, type LogBatch, type LogRecord } from '@busbar/backbone'
 import { OcppError } from '@busbar/ocpp'
 import { DataError, newId, OffsetConflictError, type Sql, UnavailableError } from '@busbar/store'
+import { findCulprits, type Refusal } from './culprits.js'
 import { deadLetterStatement } from './dead-letter.js'
 import { parseRecord } from './inbound.js'
 import type { ServiceMetrics } from './metrics.js'
@@ -19,11 +20,10 @@ export interface AppliedBatch extends CommittedBatch {
   dead: readonly { record: LogRecord; cause: unknown }[]
 }
 
-/** A decision threw: the batch is decided again without this record. */
+/** Decisions threw: the batch is decided again without these records, of any station the first. */
 interface Poisoned {
   kind: 'poisoned'
-  record: InboundRecord
-  cause: unknown
+  poisoned: { record: InboundRecord; cause: unknown }[]
 }
 
 interface Decided {
@@ -64,16 +64,15 @@ export async function applyBatch<State>(batch: LogBatch, service: Service<State>
         }
       }
       tools.metrics.redos.inc({ service: service.name, reason: 'decision' })
-      dead.set(attempt.record.record, attempt.cause)
-      records = records.filter((record) => record !== attempt.record)
+      for (const { record, cause } of attempt.poisoned) dead.set(record.record, cause)
     } catch (cause) {
       if (!isFaultOfData(cause)) throw cause
       tools.metrics.redos.inc({ service: service.name, reason: 'data' })
-      const culprit = await findCulprit(records, service, tools, now)
-      if (!culprit) throw cause
-      dead.set(culprit.record, cause)
-      records = records.filter((record) => record !== culprit)
+      const culprits = await findCulprits(records, (some) => tryOut(some, service, tools, now))
+      if (culprits.length === 0) throw cause
+      for (const culprit of culprits) dead.set(culprit.record.record, culprit.cause)
     }
+    records = records.filter(({ record }) => !dead.has(record))
   }
 }
 
@@ -103,16 +102,21 @@ async function decideAll<State>(
   const stop = tools.metrics.decideSeconds.startTimer({ service: service.name })
   const state = await tools.ports.database.pipelined((session) => service.load(session, records, now))
   const decided: Decided['decided'] = []
+  const poisoned = new Map<string, Poisoned['poisoned'][number]>()
   for (const record of records) {
     const { stationId: id, protocol } = record
+    // What else this station said is decided once its state is whole again.
+    if (poisoned.has(id)) continue
     const context = { now, newId, station: { id, protocol }, record, topics: tools.sender.topics }
     try {
       decided.push({ record, decision: service.decide(record, state, context) })
     } catch (cause) {
-      if (!(cause instanceof OcppError)) return { kind: 'poisoned', record, cause }
-      decided.push({ record, decision: { answer: { error: { code: cause.code, message: cause.message } } } })
+      if (cause instanceof OcppError) {
+        decided.push({ record, decision: { answer: { error: { code: cause.code, message: cause.message } } } })
+      } else poisoned.set(id, { record, cause })
     }
   }
+  if (poisoned.size > 0) return { kind: 'poisoned', poisoned: [...poisoned.values()] }
   const jobs = foldJobs(decided.map((each) => each.decision))
   const rows = decided.flatMap(({ record, decision }) => toOutboxRows(record, decision, tools.sender))
   const statements = [
@@ -160,42 +164,20 @@ const endTrial: Sql = {
   values: [],
 }
 
-/**
- * Finds the record that makes a batch fail at load, save or commit: the last one of the shortest prefix that fails. The
- * prefixes are tried for real and rolled back, so that neighbours are never committed apart from their offset.
- * @returns null when nothing fails any more, or when it fails without any record
- */
-async function findCulprit<State>(
+/** Decides and saves for real, and takes it back. @returns why these cannot be saved, null when they can */
+async function tryOut<State>(
   records: readonly InboundRecord[],
   service: Service<State>,
   tools: Tools,
   now: Date,
-): Promise<InboundRecord | null> {
-  const fails = (length: number) => trialFails(records.slice(0, length), service, tools, now)
-  let sound = 0
-  let failing = records.length
-  if ((await fails(sound)) || !(await fails(failing))) return null
-  while (failing - sound > 1) {
-    const middle = sound + Math.floor((failing - sound) / 2)
-    if (await fails(middle)) failing = middle
-    else sound = middle
-  }
-  return records[failing - 1] ?? null
-}
-
-async function trialFails<State>(
-  records: readonly InboundRecord[],
-  service: Service<State>,
-  tools: Tools,
-  now: Date,
-): Promise<boolean> {
+): Promise<Refusal | null> {
   try {
     const attempt = await decideAll(records, service, tools, now)
-    if (attempt.kind === 'poisoned') return true
+    if (attempt.kind === 'poisoned') return { cause: attempt.poisoned[0]?.cause }
     await tools.ports.database.commit([...attempt.statements, endTrial])
   } catch (cause) {
-    if (sqlState(cause) === trialEnded) return false
-    if (isFaultOfData(cause)) return true
+    if (sqlState(cause) === trialEnded) return null
+    if (isFaultOfData(cause)) return { cause }
     throw cause
   }
   throw new Error('a trial was committed')
