@@ -81,7 +81,7 @@ async function send(
       faults: prepared.problems.map(({ path, message }) => ({ detail: message, pointer: `/payload${path}` })),
     })
   }
-  const watch = patience.timeoutMs > 0 ? await VerdictWatch.start(backbone.channels, prepared.id) : null
+  const watch = patience.timeoutMs > 0 ? new VerdictWatch(backbone.channels, prepared.id) : null
   try {
     const [inserted] = await database.commit([...prepared.statements, ...also(prepared.id)])
     if (inserted?.length !== 1) return await findEarlier(context, request, prepared.requestHash, patience)
@@ -119,7 +119,7 @@ async function findEarlier(
     })
   }
   if (isFinal(earlier.status) || patience.timeoutMs === 0) return toReceipt(earlier)
-  const watch = await VerdictWatch.start(backbone.channels, earlier.id)
+  const watch = new VerdictWatch(backbone.channels, earlier.id)
   try {
     const now = found(await findCommand(database, 'id', [earlier.id]), 'command')
     if (isFinal(now.status)) return toReceipt(now)

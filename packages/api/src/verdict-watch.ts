@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type StationChannels, verdictChannel } from '@busbar/backbone'
 
 export interface Verdict {
@@ -9,12 +8,7 @@ export interface Verdict {
 
 const lookEveryMs = 200
 
-/** A channel takes a millisecond; one that takes this long may be silent. */
-const hearsWithinMs = 300
-
-/**
- * Listens for the verdict of one command. Made before the command is, so that no verdict can pass unseen.
- */
+/** Listens for the verdict of one command, from before the command is made. */
 export class VerdictWatch {
   readonly #channels: StationChannels
   readonly #verdict: Promise<Verdict | null>
@@ -22,7 +16,7 @@ export class VerdictWatch {
   #settle: (verdict: Verdict | null) => void = () => {}
   #hears = false
 
-  private constructor(channels: StationChannels, commandId: string) {
+  constructor(channels: StationChannels, commandId: string) {
     this.#channels = channels
     this.#verdict = new Promise((resolve) => {
       this.#settle = resolve
@@ -30,15 +24,9 @@ export class VerdictWatch {
     this.#subscribing = channels.subscribe(verdictChannel(commandId), (message) => {
       if (message.kind === 'verdict') this.#settle(message)
     })
-  }
-
-  static async start(channels: StationChannels, commandId: string): Promise<VerdictWatch> {
-    const watch = new VerdictWatch(channels, commandId)
-    const subscribed = watch.#subscribing.then(() => {
-      watch.#hears = true
+    void this.#subscribing.then(() => {
+      this.#hears = true
     })
-    await Promise.race([subscribed, sleep(hearsWithinMs)])
-    return watch
   }
 
   /**
@@ -48,13 +36,16 @@ export class VerdictWatch {
   async wait(timeoutMs: number, closing: AbortSignal, look: () => Promise<Verdict | null>): Promise<Verdict | null> {
     const giveUp = () => this.#settle(null)
     const timer = setTimeout(giveUp, timeoutMs)
-    const lookWhileDeaf = async () => {
-      if (this.#hears && this.#channels.isAvailable) return
+    const lookNow = async () => {
       // Without the books too, time runs out.
       const verdict = await look().catch(() => null)
       if (verdict) this.#settle(verdict)
     }
-    const looking = setInterval(lookWhileDeaf, lookEveryMs)
+    // The verdict may have passed before this was told to the channels.
+    if (!this.#hears) void this.#subscribing.then(lookNow)
+    const looking = setInterval(() => {
+      if (!this.#hears || !this.#channels.isAvailable) void lookNow()
+    }, lookEveryMs)
     closing.addEventListener('abort', giveUp)
     if (closing.aborted) giveUp()
     try {

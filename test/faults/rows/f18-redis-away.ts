@@ -94,7 +94,7 @@ export const redisAway = row({
       invariants,
       figures: [
         none('commands that went through without it', wrong),
-        ...(verdicts.count > 0 ? [atMost('slowest failure of a command', verdicts.at(1) / 1_000, 1.5, 's')] : []),
+        ...(verdicts.count > 0 ? [atMost('slowest failure of a command', verdicts.at(1) / 1_000, 1, 's')] : []),
         atMost('presence right after', presence.at(1) / 1_000, 30, 's'),
         exactly('reservations that expired meanwhile', await expired(), reservations),
         shown('commands tried without it', verdicts.count),

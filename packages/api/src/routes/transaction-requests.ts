@@ -132,7 +132,7 @@ async function ask(
   )
   const earlier = await findEarlier(context, owner, prepared.requestHash)
   const id = earlier ?? prepared.id
-  const watch = await VerdictWatch.start(context.backbone.channels, id)
+  const watch = new VerdictWatch(context.backbone.channels, id)
   try {
     if (earlier === null) {
       const [inserted] = await database.commit([prepared.statement, audit])

@@ -15,11 +15,19 @@ export interface RedisAddress {
 /** Longest wait for an answer of Redis. */
 export const redisTimeoutMs = 1000
 
-/** A connection on which an answer takes longer is given up: its other end may be gone without a word. */
-const silentAfterMs = 3000
+/** When a connection is given up, for its other end may be gone without a word. */
+interface Patience {
+  /** How often it is asked for a word. */
+  askEveryMs: number
+  /** How many times in a row nothing came. */
+  unheard: number
+}
 
-/** A connection that only listens asks for an answer now and then. */
-const askEveryMs = 5000
+/** Within 600 ms: whoever waits for a command is to know within a second that it failed. */
+const patienceOfRequests: Patience = { askEveryMs: 150, unheard: 3 }
+
+/** It holds a subscription for each station, all to be told again. */
+const patienceOfSubscriber: Patience = { askEveryMs: 1000, unheard: 3 }
 
 const reconnectDelayMs = (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 6), 1000)
 
@@ -35,12 +43,12 @@ export function openRequests(address: RedisAddress, log: Logger, { pipelining = 
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     commandTimeout: redisTimeoutMs,
-    socketTimeout: silentAfterMs,
     connectTimeout: 2000,
     retryStrategy: reconnectDelayMs,
     lazyConnect: true,
   })
   redis.on('error', (cause) => log.warn({ err: cause }, 'Redis'))
+  giveUpWhenSilent(redis, patienceOfRequests)
   return redis
 }
 
@@ -53,18 +61,33 @@ export function openSubscriber(address: RedisAddress, log: Logger): Redis {
     autoResendUnfulfilledCommands: false,
     // What was asked on a connection that ended is answered: nobody may wait for the next one.
     maxRetriesPerRequest: 0,
-    socketTimeout: silentAfterMs,
     connectTimeout: 2000,
     retryStrategy: reconnectDelayMs,
     lazyConnect: true,
   })
   redis.on('error', (cause) => log.warn({ err: cause }, 'Redis'))
+  giveUpWhenSilent(redis, patienceOfSubscriber)
+  return redis
+}
+
+/**
+ * Ends a connection that brings nothing, not even the answers asked for; then requests fail at once until Redis answers
+ * over another. What counts are turns of our event loop, between which is read what has come: a process that stood still
+ * takes nobody for silent.
+ */
+function giveUpWhenSilent(redis: Redis, { askEveryMs, unheard }: Patience): void {
+  let [heard, turns] = [0, 0]
   const asking = setInterval(() => {
+    // At `connect` it is asked by ioredis whether it is ready.
+    const isOpen = redis.status === 'connect' || redis.status === 'ready'
+    const bytes = isOpen ? redis.stream.bytesRead : 0
+    turns = isOpen && bytes === heard ? turns + 1 : 0
+    heard = bytes
+    if (turns >= unheard) redis.stream.destroy(new Error('Redis has fallen silent'))
     // A failure ends the connection, and is heard of there.
-    if (redis.status === 'ready') redis.ping().catch(() => {})
+    else if (redis.status === 'ready') redis.ping().catch(() => {})
   }, askEveryMs)
   redis.on('end', () => clearInterval(asking))
-  return redis
 }
 
 export const tlsOf = ({ ca }: RedisAddress) => (ca === undefined ? {} : { tls: { ca } })

@@ -48,7 +48,9 @@ export class RedisStationChannels implements StationChannels {
   }
 
   get isAvailable(): boolean {
-    return this.#options.subscriber.status === 'ready'
+    const { requests, subscriber } = this.#options
+    // The one that sends notices sooner that Redis is silent.
+    return subscriber.status === 'ready' && requests.status === 'ready'
   }
 
   async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
