@@ -11,6 +11,8 @@ export interface Caller {
   id: string
   /** The person or program behind it: the same for all API keys that it made, and that these made. */
   owner: string
+  /** Whether it switches no more stations a minute than a person may without approval. */
+  isLimited: boolean
   name: string
   roles: readonly Role[]
   /** Of an access token. */

@@ -18,6 +18,8 @@ export interface ApiKeyDraft {
   expiresAt?: Date | null
   /** The person or program behind it, as in `Caller`; without one the key is its own. */
   owner?: string
+  /** As in `Caller`: for a key in the hands of a person. */
+  isLimited?: boolean
   /** For the audit log: who made it. */
   actor?: string
 }
@@ -47,12 +49,15 @@ export async function createFirstApiKey(database: Database): Promise<NewApiKey |
   return inserted?.length ? created : null
 }
 
-function draftKey({ name, role, expiresAt = null, owner, actor = 'console' }: ApiKeyDraft, condition = '') {
+function draftKey(
+  { name, role, expiresAt = null, owner, isLimited = false, actor = 'console' }: ApiKeyDraft,
+  condition = '',
+) {
   const created = { id: newId(), key: `busbar_${randomBytes(32).toString('base64url')}` }
   const insert: Sql = {
-    text: `INSERT INTO api_key (id, name, hash, role, expires_at, owner)
-           SELECT $1::uuid, $2, $3, $4, $5::timestamptz, $6 ${condition} RETURNING id`,
-    values: [created.id, name, hashKey(created.key), role, expiresAt, owner ?? created.id],
+    text: `INSERT INTO api_key (id, name, hash, role, expires_at, owner, is_limited)
+           SELECT $1::uuid, $2, $3, $4, $5::timestamptz, $6, $7::boolean ${condition} RETURNING id`,
+    values: [created.id, name, hashKey(created.key), role, expiresAt, owner ?? created.id, isLimited],
   }
   const audit = auditStatement(
     { actor, action: 'api-key.create', targetType: 'api-key', targetId: created.id, details: { name, role } },

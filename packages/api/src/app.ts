@@ -7,6 +7,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Api, RouteContext } from './api.js'
 import { authenticateAll } from './authenticate.js'
 import { startBulkRunner } from './bulk/runner.js'
+import { SwitchLimit } from './bulk/switch-limit.js'
 import { EventStream } from './events/stream.js'
 import { FileAddresses } from './files/addresses.js'
 import { downloadRoutes } from './files/downloads.js'
@@ -103,6 +104,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
     authorities,
     events,
     addresses,
+    switchLimit: new SwitchLimit(ports.database, ports.metrics),
     pokeOutbox: () => sender.poke(),
     closing: closing.signal,
   }

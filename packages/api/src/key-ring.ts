@@ -36,7 +36,7 @@ export class KeyRing {
   async #read(hash: Buffer): Promise<Caller | null> {
     const [caller] = await this.#database.query<Omit<Caller, 'roles'> & { role: Role }>({
       name: 'api_key_by_hash',
-      text: `SELECT id, owner, name, role FROM api_key
+      text: `SELECT id, owner, is_limited AS "isLimited", name, role FROM api_key
              WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
       values: [hash],
     })

@@ -124,6 +124,7 @@ function toCaller(payload: JWTPayload, config: OidcConfig): Caller | null {
   return {
     id,
     owner: id,
+    isLimited: true,
     name: toName(name ?? preferred_username ?? email ?? sub),
     roles: rolesOf(payload, config),
     expiresAt: new Date((exp + config.clockToleranceSeconds) * 1_000),

@@ -1,6 +1,7 @@
 import { type Database, newId, type Sql, UnavailableError } from '@busbar/store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { Caller } from './access.js'
 import type { RouteContext } from './api.js'
 import { actorOf } from './audit.js'
 import { callerOf } from './authenticate.js'
@@ -52,6 +53,7 @@ export async function sendForCaller(
   const caller = callerOf(request)
   const receipt = await send(
     context,
+    caller,
     {
       ...wish,
       idempotencyKey: request.headers['idempotency-key'] ?? newId(),
@@ -70,17 +72,19 @@ type Receipt = z.infer<typeof CommandReceipt>
 
 async function send(
   context: RouteContext,
+  caller: Caller,
   request: CommandRequest,
   also: (commandId: string) => Sql[],
   patience: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Receipt> {
-  const { database, backbone, commands } = context
+  const { database, backbone, commands, switchLimit } = context
   const prepared = await commands.prepare(request)
   if (prepared.kind === 'invalid') {
     throw new ProblemError(422, 'The station would not understand this command.', {
       faults: prepared.problems.map(({ path, message }) => ({ detail: message, pointer: `/payload${path}` })),
     })
   }
+  await switchLimit.take(caller, request)
   const watch = patience.timeoutMs > 0 ? new VerdictWatch(backbone.channels, prepared.id) : null
   try {
     const [inserted] = await database.commit([...prepared.statements, ...also(prepared.id)])

@@ -11,7 +11,7 @@ import { needsApproval, unapprovedPerMinute } from './limits.js'
 import { withBulkLock } from './lock.js'
 import { toOffsets } from './plan.js'
 import { sealSecrets } from './runner.js'
-import { countFleet, countUnapprovedOpen, selectProtocols } from './statements.js'
+import { countFleet, countSwitchedAlone, countUnapprovedOpen, selectProtocols } from './statements.js'
 
 type Draft = z.infer<typeof BulkCommandDraft>
 
@@ -59,12 +59,13 @@ export async function createBulkCommand(context: RouteContext, caller: Caller, d
     const now = new Date()
     const expiresAt = draft.expiresAt ?? new Date(now.getTime() + dayMs)
     if (expiresAt <= now) throw new ProblemError(422, 'It would be over before it starts.')
-    const [fleet, open] = await Promise.all([
+    const [fleet, open, alone] = await Promise.all([
       countOf(database, countFleet()),
       countOf(database, countUnapprovedOpen(now.toISOString())),
+      countOf(database, countSwitchedAlone(caller.owner)),
     ])
     const pacePerMinute = draft.pacePerMinute ?? unapprovedPerMinute(fleet)
-    const waits = needsApproval({ stations: stationIds.length, pacePerMinute }, fleet, open)
+    const waits = needsApproval({ stations: stationIds.length, pacePerMinute }, fleet, open + alone)
     const approvalEndsAt = new Date(Math.min(now.getTime() + dayMs, expiresAt.getTime()))
     const targets = toOffsets(stationIds, { pacePerMinute, jitterSeconds }, Math.random)
     const row = {

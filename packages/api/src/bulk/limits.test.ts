@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { needsApproval, unapprovedPerMinute } from './limits.js'
+import { needsApproval, switchedAlonePerMinute, unapprovedPerMinute } from './limits.js'
 
 test.each([
   [0, 1],
@@ -10,6 +10,10 @@ test.each([
   [100_000, 50],
 ])('a fleet of %i has %i stations a minute without approval', (fleet, limit) => {
   expect(unapprovedPerMinute(fleet)).toBe(limit)
+})
+
+test('command by command it is as many, but never less than ten', () => {
+  expect([3, 100, 499, 10_000].map(switchedAlonePerMinute)).toEqual([10, 10, 49, 50])
 })
 
 test('more than 50 stations, or more than a tenth of the fleet a minute, needs approval', () => {

@@ -2,6 +2,8 @@ import { type Database, sql } from '@busbar/store'
 
 const lock = sql("SELECT pg_advisory_lock(hashtext('busbar bulk commands'))")
 const tryLock = sql("SELECT pg_try_advisory_lock(hashtext('busbar bulk commands')) AS taken")
+/** Until the commit it is in is over. Whoever waits for it holds a connection of the pool: one at a time in a process. */
+export const lockInCommit = sql("SELECT pg_advisory_xact_lock(hashtext('busbar bulk commands'))")
 const unlock = sql("SELECT pg_advisory_unlock(hashtext('busbar bulk commands'))")
 
 /**

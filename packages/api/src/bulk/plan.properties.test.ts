@@ -65,6 +65,7 @@ function read({ id, approved, pacePerMinute, stopAbovePercent, targets }: Rows, 
   const waiting = targets.filter(({ sentAt }) => sentAt === null).sort((one, other) => one.offsetMs - other.offsetMs)
   return {
     ...{ id, approved, pacePerMinute, stopAbovePercent, startedAt, waiting, stopAfter: 10, expiresAt: at(86_400) },
+    switchedAlone: 0,
     sentLately: sent.filter(({ sentAt }) => (sentAt ?? 0) > second - 60).length,
     judged: judged.length,
     failed: judged.filter(({ fails }) => fails).length,

@@ -11,6 +11,8 @@ export interface Run {
   stopAbovePercent: number | null
   /** Not judged before so many have a verdict. */
   stopAfter: number
+  /** Stations that whoever is behind it switched within the last minute without a bulk command. */
+  switchedAlone: number
   /** Sent within the last minute. */
   sentLately: number
   /** With a verdict, since it was started or resumed last. */
@@ -49,7 +51,8 @@ export function planSteps(
     const end = endOf(run, now)
     if (end) return { id: run.id, send: [], end, dueAt: null }
     const due = run.waiting.filter(({ offsetMs }) => run.startedAt.getTime() + offsetMs <= now.getTime())
-    const allowed = Math.min(run.pacePerMinute - run.sentLately, run.approved ? sendsPerStep : left, sendsPerStep)
+    const unapproved = run.approved ? sendsPerStep : left - run.switchedAlone
+    const allowed = Math.min(run.pacePerMinute - run.sentLately, unapproved, sendsPerStep)
     const send = due.slice(0, Math.max(0, allowed)).map(({ stationId }) => stationId)
     if (!run.approved) left -= send.length
     return { id: run.id, send, end: null, dueAt: nextLook(run, send.length, now) }

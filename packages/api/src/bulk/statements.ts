@@ -1,4 +1,5 @@
 import { sql, updateRows } from '@busbar/store'
+import { fleetThatCounts } from './limits.js'
 import { sendsPerStep } from './plan.js'
 
 export const selectDue = sql(
@@ -16,12 +17,18 @@ export const expireUnapproved = sql(`
 const isFailure = `(t.error IS NOT NULL OR c.status IN ('rejected', 'error', 'timeout', 'unknown', 'undeliverable', 'expired'))`
 const isJudged = `(t.error IS NOT NULL OR c.completed_at IS NOT NULL)`
 
+export const countFleet = sql(`SELECT count(*)::int AS count FROM (SELECT FROM station LIMIT ${fleetThatCounts}) AS s`)
+
+const switchedAlone = (owner: string) =>
+  `(SELECT count(*)::int FROM switched_station WHERE owner = ${owner} AND at > now() - interval '1 minute')`
+export const countSwitchedAlone = sql(`SELECT ${switchedAlone('$1')} AS count`)
+
 /** All that run, whichever is due: what they may send together has one limit. */
 export const selectRuns = sql(`
   SELECT b.id, b.action, b.payload, b.created_by AS "createdBy", b.actor, b.command_expiry_seconds AS "commandExpirySeconds",
     b.approved_by IS NOT NULL AS approved, b.pace_per_minute AS "pacePerMinute", b.started_at AS "startedAt",
     b.expires_at AS "expiresAt", b.stop_above_percent AS "stopAbovePercent", b.stop_after AS "stopAfter",
-    n.lately AS "sentLately", n.judged, n.failed, n.open, w.waiting
+    ${switchedAlone('b.owner')} AS "switchedAlone", n.lately AS "sentLately", n.judged, n.failed, n.open, w.waiting
   FROM bulk_command b CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE t.sent_at > $1::timestamptz - interval '1 minute')::int AS lately,
       count(*) FILTER (WHERE ${isJudged} AND t.sent_at >= b.resumed_at)::int AS judged,
@@ -39,8 +46,6 @@ export const selectRuns = sql(`
 export const countUnapprovedLately = sql(`
   SELECT count(*)::int AS count FROM bulk_target t JOIN bulk_command b ON b.id = t.bulk_id
   WHERE t.sent_at > $1::timestamptz - interval '1 minute' AND b.approved_by IS NULL`)
-
-export const countFleet = sql('SELECT count(*)::int AS count FROM station')
 
 /** Stations that bulk commands without approval have still to be sent to, or were sent to within the last minute. */
 export const countUnapprovedOpen = sql(`

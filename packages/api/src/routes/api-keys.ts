@@ -18,6 +18,7 @@ const ApiKey = z
       .describe(
         'The person or program behind it: whoever made it with a token or key; none approves its own bulk command',
       ),
+    isLimited: z.boolean(),
     role: z.enum(roles),
     createdAt: time,
     expiresAt: nullableTime,
@@ -29,6 +30,12 @@ const ApiKeyDraft = z.strictObject({
   name: text(100),
   role: z.enum(roles),
   expiresAt: timeInput.nullable().optional(),
+  isLimited: z
+    .boolean()
+    .default(false)
+    .describe(
+      'For a key in the hands of a person: it may switch, command by command, no more stations a minute than one with a token; a program is bounded by its rate of requests',
+    ),
 })
 
 const CreatedApiKey = z.object({ id: z.string(), key: z.string().describe('Shown this once') })
@@ -64,9 +71,9 @@ export function apiKeyRoutes(app: Api, { database, authorities: { keys } }: Rout
       },
     },
     async (request, reply) => {
-      const { name, role, expiresAt = null } = request.body
+      const { name, role, isLimited, expiresAt = null } = request.body
       const caller = callerOf(request)
-      const draft = { name, role, expiresAt, owner: caller.owner, actor: actorOf(caller) }
+      const draft = { name, role, isLimited, expiresAt, owner: caller.owner, actor: actorOf(caller) }
       const created = await createApiKey(database, draft)
       return reply.code(201).send(created)
     },
@@ -93,11 +100,21 @@ export function apiKeyRoutes(app: Api, { database, authorities: { keys } }: Rout
   )
 }
 
-function toApiKey({ id, name, owner, role, createdAt, expiresAt, revokedAt }: ApiKeyRow): z.infer<typeof ApiKey> {
+function toApiKey({
+  id,
+  name,
+  owner,
+  isLimited,
+  role,
+  createdAt,
+  expiresAt,
+  revokedAt,
+}: ApiKeyRow): z.infer<typeof ApiKey> {
   return {
     id,
     name,
     owner,
+    isLimited,
     role: z.enum(roles).parse(role),
     createdAt: toTime(createdAt),
     expiresAt: toNullableTime(expiresAt),
