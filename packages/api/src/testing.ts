@@ -2,7 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { type ChannelMessage, type LogRecord, type TailOptions, topicNames } from '@busbar/backbone'
+import {
+  type ChannelListener,
+  type ChannelMessage,
+  type LogRecord,
+  type TailOptions,
+  topicNames,
+} from '@busbar/backbone'
 import { openLocalFileStore } from '@busbar/files'
 import { findAction } from '@busbar/ocpp'
 import { createTestDatabase, type Database, newId, Vault } from '@busbar/store'
@@ -131,19 +137,20 @@ export async function startTestApi(
 export class FakeChannels {
   isAvailable = true
   readonly published: { channel: string; message: ChannelMessage }[] = []
-  readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
+  readonly #listeners = new Map<string, Set<ChannelListener>>()
 
   get channels(): string[] {
     return [...this.#listeners.keys()]
   }
 
-  async subscribe(channel: string, listener: (message: ChannelMessage) => void): Promise<() => Promise<void>> {
+  async subscribe(channel: string, listener: ChannelListener): Promise<void> {
     const listeners = this.#listeners.get(channel) ?? new Set()
     this.#listeners.set(channel, listeners.add(listener))
-    return async () => {
-      listeners.delete(listener)
-      if (listeners.size === 0) this.#listeners.delete(channel)
-    }
+  }
+
+  async unsubscribe(channel: string, listener: ChannelListener): Promise<void> {
+    const listeners = this.#listeners.get(channel)
+    if (listeners?.delete(listener) && listeners.size === 0) this.#listeners.delete(channel)
   }
 
   async heard(): Promise<void> {}
@@ -152,7 +159,7 @@ export class FakeChannels {
     this.published.push(...messages)
     return messages.map(({ channel, message }) => {
       const listeners = [...(this.#listeners.get(channel) ?? [])]
-      for (const listener of listeners) listener(message)
+      for (const listener of listeners) listener.receive(message)
       return listeners.length
     })
   }

@@ -1,4 +1,4 @@
-import { type StationChannels, verdictChannel } from '@busbar/backbone'
+import { type ChannelListener, type StationChannels, verdictChannel } from '@busbar/backbone'
 
 export interface Verdict {
   status: string
@@ -12,7 +12,9 @@ const lookEveryMs = 200
 export class VerdictWatch {
   readonly #channels: StationChannels
   readonly #verdict: Promise<Verdict | null>
-  readonly #subscribing: Promise<() => Promise<void>>
+  readonly #channel: string
+  readonly #listener: ChannelListener
+  readonly #subscribing: Promise<void>
   #settle: (verdict: Verdict | null) => void = () => {}
   #hears = false
 
@@ -21,9 +23,13 @@ export class VerdictWatch {
     this.#verdict = new Promise((resolve) => {
       this.#settle = resolve
     })
-    this.#subscribing = channels.subscribe(verdictChannel(commandId), (message) => {
-      if (message.kind === 'verdict') this.#settle(message)
-    })
+    this.#channel = verdictChannel(commandId)
+    this.#listener = {
+      receive: (message) => {
+        if (message.kind === 'verdict') this.#settle(message)
+      },
+    }
+    this.#subscribing = channels.subscribe(this.#channel, this.#listener)
     void this.#subscribing.then(() => {
       this.#hears = true
     })
@@ -58,6 +64,6 @@ export class VerdictWatch {
   }
 
   stop(): void {
-    void this.#subscribing.then((unsubscribe) => unsubscribe())
+    void this.#subscribing.then(() => this.#channels.unsubscribe(this.#channel, this.#listener))
   }
 }

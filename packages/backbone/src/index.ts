@@ -32,6 +32,7 @@ export {
 } from './ports/ownership.js'
 export {
   type CallAnswer,
+  type ChannelListener,
   type ChannelMessage,
   type CommandMessage,
   gatewaysChannel,

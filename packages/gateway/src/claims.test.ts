@@ -37,7 +37,7 @@ test('a command that came during a sleep shorter than the lease is not sent when
   const { connect, log, redis } = gateway
   const station = await connect()
   await until(() => log.ofType('connected').length === 1)
-  const { proven, profileSetAt } = { proven: { profile: 1, at: new Date() }, profileSetAt: null }
+  const { proven, profileSetAt } = { proven: { profile: 1, at: Date.now() }, profileSetAt: null }
 
   sleep(5_000)
   await redis.ownership.dispatch('CP1', commandMessage({ commandId: 'stale' }))
@@ -121,7 +121,7 @@ test('registering again, a connection whose station proved a higher profile else
   const { connect, log, redis } = await start()
   const station = await connect()
   await until(() => log.ofType('connected').length === 1)
-  redis.proven.set('CP1', { profile: 2, at: new Date() })
+  redis.proven.set('CP1', { profile: 2, at: Date.now() })
 
   redis.empty()
 

@@ -1,4 +1,5 @@
 import {
+  type ChannelListener,
   type ChannelMessage,
   leaseMs,
   type Newcomer,
@@ -16,10 +17,9 @@ import type { GatewayMetrics } from './metrics.js'
 import { noticedSleepMs } from './pulse.js'
 
 /** A connection's place on the station's channel. One object for each station that is connected: there are many. */
-export class Seat {
+export class Seat implements ChannelListener {
   readonly connectionId: string
   claim: Claim = { epoch: 0, isOwner: false }
-  leave: () => Promise<void> = async () => {}
   /** The connection, or what came before there was one. */
   #holder: Connection | ChannelMessage[] = []
 
@@ -27,7 +27,7 @@ export class Seat {
     this.connectionId = connectionId
   }
 
-  readonly receive = (message: ChannelMessage): void => {
+  receive(message: ChannelMessage): void {
     if (Array.isArray(this.#holder)) this.#holder.push(message)
     else this.#holder.deliver(message)
   }
@@ -109,17 +109,17 @@ export class Claims {
   async take(stationId: string, newcomer: Omit<Newcomer, 'gatewayId'>): Promise<Seat | ProvenProfile> {
     const { channels, ownership, gatewayId } = this.#ports
     const seat = new Seat(newcomer.connectionId)
-    seat.leave = await channels.subscribe(stationChannel(stationId), seat.receive)
+    await channels.subscribe(stationChannel(stationId), seat)
     try {
       const registered = await ownership.register(stationId, { ...newcomer, gatewayId })
       if ('boundTo' in registered) {
-        await seat.leave()
+        await this.leave(seat, stationId)
         return registered.boundTo
       }
       seat.claim = { epoch: registered.epoch, isOwner: true }
     } catch (cause) {
       if (!(cause instanceof UnavailableError)) {
-        await seat.leave()
+        await this.leave(seat, stationId)
         throw cause
       }
       seat.claim = { epoch: Date.now() * 1000, isOwner: false }
@@ -131,6 +131,11 @@ export class Claims {
   attach(seat: Seat, connection: Connection): void {
     if (!seat.claim.isOwner) this.#unowned.add(connection)
     seat.attach(connection)
+  }
+
+  /** Nothing comes to this seat any more. */
+  leave(seat: Seat, stationId: string): Promise<void> {
+    return this.#ports.channels.unsubscribe(stationChannel(stationId), seat)
   }
 
   /** The connection is gone, the station may have a newer one. */

@@ -1,4 +1,5 @@
 import {
+  type ChannelListener,
   type ChannelMessage,
   type CommandMessage,
   type EventLog,
@@ -75,7 +76,7 @@ export class FakeRedis {
   /** What stations proved to other gateways. */
   readonly proven = new Map<string, ProvenProfile>()
   readonly #leases = new Set<string>()
-  readonly #listeners = new Map<string, Set<(message: ChannelMessage) => void>>()
+  readonly #listeners = new Map<string, Set<ChannelListener>>()
   nextEpoch = 1_001
 
   readonly channels: StationChannels = {
@@ -83,9 +84,9 @@ export class FakeRedis {
     subscribe: async (channel, listener) => {
       const listeners = this.#listeners.get(channel) ?? new Set()
       this.#listeners.set(channel, listeners.add(listener))
-      return async () => {
-        listeners.delete(listener)
-      }
+    },
+    unsubscribe: async (channel, listener) => {
+      this.#listeners.get(channel)?.delete(listener)
     },
     publish: async (messages) => {
       this.#failIfAway()
@@ -145,7 +146,7 @@ export class FakeRedis {
 
   #publish(channel: string, message: ChannelMessage): number {
     const listeners = [...(this.#listeners.get(channel) ?? [])]
-    for (const listener of listeners) listener(structuredClone(message))
+    for (const listener of listeners) listener.receive(structuredClone(message))
     return listeners.length
   }
 

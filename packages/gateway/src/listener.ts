@@ -95,6 +95,7 @@ function statusOf({ code }: NodeJS.ErrnoException): number {
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
 }
 
-function destroySocket(this: Duplex): void {
+/** For sockets of which nobody else hears the errors. */
+export function destroySocket(this: Duplex): void {
   this.destroy()
 }

@@ -1,4 +1,10 @@
-import { gatewaysChannel, type RefusedAttempt, refusedChannel, type StationChannels } from '@busbar/backbone'
+import {
+  type ChannelListener,
+  gatewaysChannel,
+  type RefusedAttempt,
+  refusedChannel,
+  type StationChannels,
+} from '@busbar/backbone'
 import type { Logger } from 'pino'
 
 const maxIds = 1_000
@@ -40,13 +46,17 @@ export class RefusedAttempts {
   }
 
   /** Tells the API when it asks. @returns ends that */
-  answerQueries(channels: StationChannels, gatewayId: string): Promise<() => Promise<void>> {
-    return channels.subscribe(gatewaysChannel, (query) => {
-      if (query.kind !== 'refused-query') return
-      const message = { kind: 'refused-attempts', gatewayId, attempts: this.list() } as const
-      channels.publish([{ channel: refusedChannel(query.id), message }]).catch((cause: unknown) => {
-        this.#logger.warn({ err: cause }, 'the operator could not be told who was refused')
-      })
-    })
+  async answerQueries(channels: StationChannels, gatewayId: string): Promise<() => Promise<void>> {
+    const listener: ChannelListener = {
+      receive: (query) => {
+        if (query.kind !== 'refused-query') return
+        const message = { kind: 'refused-attempts', gatewayId, attempts: this.list() } as const
+        channels.publish([{ channel: refusedChannel(query.id), message }]).catch((cause: unknown) => {
+          this.#logger.warn({ err: cause }, 'the operator could not be told who was refused')
+        })
+      },
+    }
+    await channels.subscribe(gatewaysChannel, listener)
+    return () => channels.unsubscribe(gatewaysChannel, listener)
   }
 }

@@ -9,6 +9,7 @@ import { Connection } from './connection/connection.js'
 import type { Claim, ConnectionPorts } from './connection/ports.js'
 import { openSocketServer, type SocketServer, type StationSocket } from './connection/station-socket.js'
 import { drain, paceOf } from './drain.js'
+import { destroySocket } from './listener.js'
 import { Pulse } from './pulse.js'
 import type { Admitted } from './upgrade/upgrade.js'
 
@@ -66,8 +67,7 @@ export class Residents {
    * Takes the station over for a connection that is to be opened, or else given back.
    * @returns a higher profile that the station has proved, at this gateway or another: it is not to be let in
    */
-  async take({ station, protocol, securityProfile, provenAt }: Admitted): Promise<Seat | ProvenProfile> {
-    const proven = { profile: securityProfile, at: provenAt }
+  async take({ station, protocol, proven }: Admitted): Promise<Seat | ProvenProfile> {
     const newcomer = { connectionId: newId(), protocol, proven, profileSetAt: station.profileSetAt }
     const seat = await this.#claims.take(station.id, newcomer)
     // An epoch is the time of the store, in microseconds.
@@ -79,7 +79,7 @@ export class Residents {
 
   /** @param claim the connection's own, which may be a later one than it was seated with */
   async giveBack(seat: Seat, stationId: string, { epoch, isOwner }: Claim = seat.claim): Promise<void> {
-    await seat.leave()
+    await this.#claims.leave(seat, stationId)
     await this.#claims.giveBack({ stationId, epoch, isOwner })
   }
 
@@ -87,6 +87,8 @@ export class Residents {
   open(seat: Seat, { admitted, request, socket, head }: Caller): boolean {
     const { station, protocol } = admitted
     const { logger, metrics } = this.#ports
+    // The library listens itself, and two listeners take an array for each station.
+    socket.off('error', destroySocket)
     const webSocket = this.#sockets.upgrade(request, socket, head, protocol)
     if (!webSocket) return false
     const connection = new Connection(seat.connectionId, webSocket, admitted, seat.claim, this.#connectionPorts)

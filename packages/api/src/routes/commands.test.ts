@@ -89,8 +89,13 @@ test('a verdict that is faster than the commit is not lost', async () => {
   const subscribe = vi.spyOn(api.channels, 'subscribe').mockImplementationOnce(async (channel, listener) => {
     // The listener stands before the row does: a verdict this early reaches the caller.
     const commandId = channel.slice('verdict:'.length)
-    listener({ kind: 'verdict', commandId, status: 'undeliverable', response: null, error: { code: 'Offline' } })
-    return async () => {}
+    listener.receive({
+      kind: 'verdict',
+      commandId,
+      status: 'undeliverable',
+      response: null,
+      error: { code: 'Offline' },
+    })
   })
 
   const response = await send({ wait: 30 })

@@ -1,4 +1,4 @@
-import { gatewaysChannel, refusedChannel } from '@busbar/backbone'
+import { type ChannelListener, gatewaysChannel, type RefusedAttempt, refusedChannel } from '@busbar/backbone'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { selfSigned, TestAuthority } from '../../../../test/support/certificates.js'
 import { startTestApi, type TestApi } from '../testing.js'
@@ -92,17 +92,29 @@ test('the profile a station proved binds it until an operator chooses one', asyn
   expect(await read()).toMatchObject({ securityProfile: 2, provenProfile: 0 })
 })
 
+/** A gateway that turned these away; a silent one for null. @returns ends it */
+async function answerQueries(
+  gatewayId: string,
+  attempts: readonly RefusedAttempt[] | null,
+): Promise<() => Promise<void>> {
+  const listener: ChannelListener = {
+    receive(query) {
+      if (query.kind !== 'refused-query' || attempts === null) return
+      const message = { kind: 'refused-attempts', gatewayId, attempts } as const
+      void api.channels.publish([{ channel: refusedChannel(query.id), message }])
+    },
+  }
+  await api.channels.subscribe(gatewaysChannel, listener)
+  return () => api.channels.unsubscribe(gatewaysChannel, listener)
+}
+
 test('those who were refused are asked of the gateways', async () => {
   const attempt = { stationId: 'CP-9', reason: 'certificate-expired', address: '192.0.2.1', count: 2 }
   const attempts = [
     { ...attempt, lastAt: '2026-01-01T00:00:00.000Z' },
     { ...attempt, stationId: '', reason: 'tls-version', lastAt: '2026-01-02T00:00:00.000Z' },
   ]
-  const stop = await api.channels.subscribe(gatewaysChannel, (query) => {
-    if (query.kind !== 'refused-query') return
-    const message = { kind: 'refused-attempts', gatewayId: 'gateway-1', attempts } as const
-    void api.channels.publish([{ channel: refusedChannel(query.id), message }])
-  })
+  const stop = await answerQueries('gateway-1', attempts)
 
   const { items, gateways } = (await api.request('viewer', { url: '/v1/refused-attempts' })).json()
   await stop()
@@ -140,13 +152,7 @@ test('what several gateways know of a caller is one entry; one that does not ans
     silent: null,
   }
   const stops = await Promise.all(
-    Object.entries(known).map(([gatewayId, attempts]) =>
-      api.channels.subscribe(gatewaysChannel, (query) => {
-        if (query.kind !== 'refused-query' || attempts === null) return
-        const message = { kind: 'refused-attempts', gatewayId, attempts } as const
-        void api.channels.publish([{ channel: refusedChannel(query.id), message }])
-      }),
-    ),
+    Object.entries(known).map(([gatewayId, attempts]) => answerQueries(gatewayId, attempts)),
   )
 
   const { items, gateways, silentGateways } = (await api.request('viewer', { url: '/v1/refused-attempts' })).json()
@@ -180,11 +186,7 @@ test('what several gateways know of a caller is one entry; one that does not ans
 test('one who was refused is registered as it called itself, and only one who was', async () => {
   const lastAt = '2026-01-01T00:00:00.000Z'
   const attempts = [{ stationId: 'Came Along', reason: 'unknown', address: '192.0.2.1', count: 2, lastAt }]
-  const stop = await api.channels.subscribe(gatewaysChannel, (query) => {
-    if (query.kind !== 'refused-query') return
-    const message = { kind: 'refused-attempts', gatewayId: 'gateway-1', attempts } as const
-    void api.channels.publish([{ channel: refusedChannel(query.id), message }])
-  })
+  const stop = await answerQueries('gateway-1', attempts)
   const listed = async () => (await api.request('viewer', { url: '/v1/refused-attempts' })).json().items
   const register = (id: string, body: object) =>
     post(`/v1/refused-attempts/${encodeURIComponent(id)}/register`, body, 'operator')
@@ -200,7 +202,7 @@ test('one who was refused is registered as it called itself, and only one who wa
   expect((await register('Came Along', {})).statusCode).toBe(409)
   expect((await register('came along', {})).statusCode).toBe(404)
   expect((await register('Came Along', { id: 'Another' })).statusCode).toBe(400)
-  const stopSilent = await api.channels.subscribe(gatewaysChannel, () => {})
+  const stopSilent = await answerQueries('gateway-2', null)
   const unsure = await register('NOBODY', {})
   expect(unsure.statusCode).toBe(503)
   expect(unsure.headers['retry-after']).toBe('5')

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
+  type ChannelListener,
   type ChannelMessage,
   type CommandMessage,
   leaseMs,
@@ -38,7 +39,7 @@ describe.each(sides)('ownership, $name', (side) => {
     payload: { type: 'Hard', note: '"}\u0000%s \\' },
   })
 
-  const newcomer = (connectionId: string, profile = 1, at = new Date()): Newcomer => ({
+  const newcomer = (connectionId: string, profile = 1, at = Date.now()): Newcomer => ({
     connectionId,
     gatewayId: gateway,
     protocol: 'ocpp1.6',
@@ -54,7 +55,10 @@ describe.each(sides)('ownership, $name', (side) => {
 
   async function listen() {
     const heard: ChannelMessage[] = []
-    const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) => heard.push(each))
+    const { channels } = harness.backbone
+    const listener: ChannelListener = { receive: (message) => heard.push(message) }
+    await channels.subscribe(stationChannel(station), listener)
+    const unsubscribe = () => channels.unsubscribe(stationChannel(station), listener)
     return { heard, unsubscribe }
   }
 
@@ -222,7 +226,7 @@ describe.each(sides)('ownership, $name', (side) => {
   })
 
   test('a station is bound to the highest profile it proved, and who comes with a lower one takes nothing over', async () => {
-    const provenAt = new Date(Date.now() - 1_000)
+    const provenAt = Date.now() - 1_000
     const higher = await ownership.register(station, newcomer('c1', 2, provenAt))
     const { heard } = await listen()
 
@@ -238,23 +242,24 @@ describe.each(sides)('ownership, $name', (side) => {
   })
 
   test('what was proved binds a station that has left, until the operator chooses a profile anew', async () => {
-    const provenAt = new Date(Date.now() - 1_000)
+    const provenAt = Date.now() - 1_000
     const registered = await ownership.register(station, newcomer('c1', 3, provenAt))
     if ('epoch' in registered) await ownership.unregister(station, registered.epoch)
     const lower = newcomer('c2')
 
-    const before = { ...lower, profileSetAt: new Date(provenAt.getTime() - 1) }
+    const before = { ...lower, profileSetAt: new Date(provenAt - 1) }
     expect(await ownership.register(station, before)).toMatchObject({ boundTo: { profile: 3 } })
-    const since = { ...lower, profileSetAt: new Date(provenAt.getTime() + 1) }
+    const since = { ...lower, profileSetAt: new Date(provenAt + 1) }
     expect(await ownership.register(station, since)).toHaveProperty('epoch')
   })
 
   test('an old connection that registers again makes nothing of a newer proof', async () => {
-    const [old, chosen, recent] = [3_000, 2_000, 1_000].map((ago) => new Date(Date.now() - ago))
-    await ownership.register(station, { ...newcomer('c1', 2, recent), profileSetAt: chosen ?? null })
+    const [old, chosen, recent] = [3_000, 2_000, 1_000].map((ago) => Date.now() - ago)
+    const profileSetAt = new Date(chosen ?? 0)
+    await ownership.register(station, { ...newcomer('c1', 2, recent), profileSetAt })
     await ownership.register(station, newcomer('c0', 2, old))
 
-    const lower = { ...newcomer('c2'), profileSetAt: chosen ?? null }
+    const lower = { ...newcomer('c2'), profileSetAt }
     expect(await ownership.register(station, lower)).toEqual({ boundTo: { profile: 2, at: recent } })
   })
 })

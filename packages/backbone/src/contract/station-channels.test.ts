@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type ChannelMessage, stationChannel } from '../index.js'
+import { type ChannelListener, type ChannelMessage, stationChannel } from '../index.js'
 import { type Harness, sides, until } from './sides.js'
 
 describe.each(sides)('the station channels, $name', (side) => {
@@ -15,7 +15,10 @@ describe.each(sides)('the station channels, $name', (side) => {
 
   async function listen(channel: string) {
     const heard: ChannelMessage[] = []
-    const unsubscribe = await harness.backbone.channels.subscribe(channel, (message) => heard.push(message))
+    const { channels } = harness.backbone
+    const listener: ChannelListener = { receive: (message) => heard.push(message) }
+    await channels.subscribe(channel, listener)
+    const unsubscribe = () => channels.unsubscribe(channel, listener)
     return { heard, unsubscribe }
   }
 

@@ -64,7 +64,7 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
   return {
     register: async (stationId, { connectionId, gatewayId, protocol, proven, profileSetAt }) => {
       const held = provenProfiles.get(stationId)
-      const counts = held && held.at > (profileSetAt ?? 0) && Date.now() - held.at.getTime() < provenForMs
+      const counts = held && held.at > (profileSetAt?.getTime() ?? 0) && Date.now() - held.at < provenForMs
       if (counts && held.profile > proven.profile) return { boundTo: held }
       const isKnown = counts && held.profile === proven.profile && held.at > proven.at
       provenProfiles.set(stationId, isKnown ? held : proven)

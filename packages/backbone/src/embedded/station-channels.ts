@@ -1,20 +1,18 @@
-import type { ChannelMessage, StationChannels } from '../ports/station-channels.js'
-
-type Listener = (message: ChannelMessage) => void
+import type { ChannelListener, ChannelMessage, StationChannels } from '../ports/station-channels.js'
 
 /** Station channels within one process. Messages arrive after `publish` returned, as they do over Redis. */
 export class LocalStationChannels implements StationChannels {
   readonly isAvailable = true
-  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #listeners = new Map<string, Set<ChannelListener>>()
 
-  async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
+  async subscribe(channel: string, listener: ChannelListener): Promise<void> {
     const listeners = this.#listeners.get(channel) ?? new Set()
-    const entry: Listener = (message) => listener(message)
-    this.#listeners.set(channel, listeners.add(entry))
-    return async () => {
-      listeners.delete(entry)
-      if (listeners.size === 0 && this.#listeners.get(channel) === listeners) this.#listeners.delete(channel)
-    }
+    this.#listeners.set(channel, listeners.add(listener))
+  }
+
+  async unsubscribe(channel: string, listener: ChannelListener): Promise<void> {
+    const listeners = this.#listeners.get(channel)
+    if (listeners?.delete(listener) && listeners.size === 0) this.#listeners.delete(channel)
   }
 
   async publish(messages: readonly { channel: string; message: ChannelMessage }[]): Promise<number[]> {
@@ -31,7 +29,8 @@ export class LocalStationChannels implements StationChannels {
     // Text, so that nobody shares an object with the sender.
     const text = JSON.stringify(message)
     setImmediate(() => {
-      for (const listener of listeners) if (this.#listeners.get(channel)?.has(listener)) listener(JSON.parse(text))
+      for (const listener of listeners)
+        if (this.#listeners.get(channel)?.has(listener)) listener.receive(JSON.parse(text))
     })
     return listeners.length
   }

@@ -177,14 +177,14 @@ describeDistributed('Redis away', (side) => {
       metrics: new Registry(),
     })
     stops.push(proxy.close, backbone.close)
-    await backbone.channels.subscribe(stationChannel(station), (message) => heard.push(message))
+    await backbone.channels.subscribe(stationChannel(station), { receive: (message) => heard.push(message) })
     return backbone
   }
   const newcomer: Newcomer = {
     connectionId: 'c1',
     gatewayId: 'g1',
     protocol: 'ocpp1.6',
-    proven: { profile: 1, at: new Date() },
+    proven: { profile: 1, at: Date.now() },
     profileSetAt: null,
   }
   const within = async (ms: number, work: Promise<unknown>) => {
@@ -210,10 +210,7 @@ describeDistributed('Redis away', (side) => {
   test('one that is silent is given up, and listeners hear again over new connections', async () => {
     const { channels, ownership } = await openBehindProxy()
     proxy.stall()
-    await within(
-      4500,
-      channels.subscribe(stationChannel('late'), () => {}),
-    )
+    await within(4500, channels.subscribe(stationChannel('late'), { receive() {} }))
     await channels.publish([{ channel: stationChannel(station), message: takeover }]).catch(() => {})
     const refusal = () => ownership.dispatch(station, command).catch((cause) => cause)
     expect(channels.isAvailable).toBe(false)
@@ -244,10 +241,7 @@ describeDistributed('Redis away', (side) => {
     proxy.cut()
     await pause(100)
     const late: ChannelMessage[] = []
-    await within(
-      1500,
-      channels.subscribe(stationChannel('late'), (message) => late.push(message)),
-    )
+    await within(1500, channels.subscribe(stationChannel('late'), { receive: (message) => late.push(message) }))
     proxy.mend()
 
     await until(async () => {
@@ -263,10 +257,7 @@ describeDistributed('Redis away', (side) => {
     await ownership.register(station, newcomer)
     await until(() => heard.length === 1)
     const commands: ChannelMessage[] = []
-    const unsubscribe = await harness.backbone.channels.subscribe(stationChannel(station), (each) =>
-      commands.push(each),
-    )
-    stops.push(unsubscribe)
+    await harness.backbone.channels.subscribe(stationChannel(station), { receive: (each) => commands.push(each) })
     proxy.stall()
     const dispatched = ownership.dispatch(station, command)
     expect(await within(1500, dispatched)).toBe('unsure')

@@ -19,7 +19,8 @@ export const rememberedForMs = 60_000
 /** A security profile that a station came in with, and when. */
 export interface ProvenProfile {
   profile: number
-  at: Date
+  /** Milliseconds since 1970: there is one of these for each station that is connected. */
+  at: number
 }
 
 /** A connection that is to own a station. */

@@ -43,6 +43,12 @@ export const gatewaysChannel = 'gateways'
 /** Where a query for refused attempts is answered. */
 export const refusedChannel = (queryId: string): string => `refused:${queryId}`
 
+/** An object rather than a function: there is one for each station that is connected, and closures take room. */
+export interface ChannelListener {
+  /** Must not throw; called with its own copy of the message. */
+  receive(message: ChannelMessage): void
+}
+
 /**
  * Messages to whoever listens now; nothing is kept. Order per channel and publisher. Delivery: at most once, nothing is
  * sent a second time.
@@ -53,10 +59,10 @@ export interface StationChannels {
   /**
    * Resolves once messages arrive. While Redis is away it resolves when that has lasted 1 s, and they arrive from its
    * return on; a lost subscription comes back by itself.
-   * @param listener must not throw; called with its own copy of the message
-   * @returns ends this listener's subscription
    */
-  subscribe(channel: string, listener: (message: ChannelMessage) => void): Promise<() => Promise<void>>
+  subscribe(channel: string, listener: ChannelListener): Promise<void>
+  /** Ends a subscription of this listener; nothing happens where it has none. */
+  unsubscribe(channel: string, listener: ChannelListener): Promise<void>
   /**
    * @returns how many subscribers took each message, in order
    * @throws UnavailableError within 1 s

@@ -121,11 +121,11 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
   return {
     register: async (stationId, { connectionId, gatewayId, protocol, proven, profileSetAt }) => {
       const channel = prefix + stationChannel(stationId)
-      const proof = [proven.profile, proven.at.getTime(), profileSetAt?.getTime() ?? 0, provenForMs]
+      const proof = [proven.profile, proven.at, profileSetAt?.getTime() ?? 0, provenForMs]
       const result = await run('register', stationId, connectionId, gatewayId, channel, protocol, ...proof)
       if (!Array.isArray(result)) return { epoch: Number(result) }
       const [profile, at] = result.map(Number)
-      return { boundTo: { profile: profile ?? 0, at: new Date(at ?? 0) } }
+      return { boundTo: { profile: profile ?? 0, at: at ?? 0 } }
     },
     find: async (stationId) => {
       const [connectionId, protocol] = (await run('find', stationId)) as (string | null)[]

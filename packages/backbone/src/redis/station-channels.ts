@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import type { ChannelMessage, StationChannels } from '../ports/station-channels.js'
+import type { ChannelListener, ChannelMessage, StationChannels } from '../ports/station-channels.js'
 import type { BackboneMetrics } from '../shared/metrics.js'
 import { redisTimeoutMs, request } from './connection.js'
 
@@ -14,8 +14,6 @@ export interface RedisStationChannelsOptions {
   metrics: BackboneMetrics
 }
 
-type Listener = (message: ChannelMessage) => void
-
 /** In one command: few, for each stalls Redis, and not one, for each costs 24 us of CPU here and there. */
 const channelsPerCommand = 1000
 
@@ -23,7 +21,7 @@ const channelsPerCommand = 1000
 export class RedisStationChannels implements StationChannels {
   readonly #options: RedisStationChannelsOptions
   /** Lists, because nearly each has one entry, and there are as many as stations. */
-  readonly #listeners = new Map<string, readonly Listener[]>()
+  readonly #listeners = new Map<string, readonly ChannelListener[]>()
   /** What Redis was told on this connection. */
   #subscribed = new Set<string>()
   /** Channels whose listeners changed in this turn of the event loop. */
@@ -53,23 +51,19 @@ export class RedisStationChannels implements StationChannels {
     return subscriber.status === 'ready' && requests.status === 'ready'
   }
 
-  async subscribe(channel: string, listener: Listener): Promise<() => Promise<void>> {
+  async subscribe(channel: string, listener: ChannelListener): Promise<void> {
     const name = this.#options.prefix + channel
-    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener])
+    // Not spread: that makes room for 17.
+    this.#listeners.set(name, (this.#listeners.get(name) ?? []).concat(listener))
     this.#changed.add(name)
     await this.#synced()
-    let isListening = true
-    return async () => {
-      if (!isListening) return
-      isListening = false
-      await this.#remove(name, listener)
-    }
   }
 
-  async #remove(name: string, listener: Listener): Promise<void> {
+  async unsubscribe(channel: string, listener: ChannelListener): Promise<void> {
+    const name = this.#options.prefix + channel
     const listeners = this.#listeners.get(name) ?? []
-    // One function may listen twice.
-    const rest = listeners.toSpliced(listeners.indexOf(listener), 1)
+    const rest = listeners.filter((each) => each !== listener)
+    if (rest.length === listeners.length) return
     if (rest.length > 0) {
       this.#listeners.set(name, rest)
       return
@@ -93,7 +87,7 @@ export class RedisStationChannels implements StationChannels {
   }
 
   #receive(name: string, text: string): void {
-    for (const listener of this.#listeners.get(name) ?? []) listener(JSON.parse(text))
+    for (const listener of this.#listeners.get(name) ?? []) listener.receive(JSON.parse(text))
   }
 
   /** A lost connection is no failure of the caller: the next one is told everything. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
+  type ChannelListener,
   gatewaysChannel,
   type RefusedAttempt,
   refusedChannel,
@@ -25,11 +26,14 @@ export async function askGateways(
     end = resolve
   })
   let expected = Number.POSITIVE_INFINITY
-  const unsubscribe = await channels.subscribe(refusedChannel(id), (message) => {
-    if (message.kind !== 'refused-attempts') return
-    answers.set(message.gatewayId, message.attempts)
-    if (answers.size >= expected) end()
-  })
+  const listener: ChannelListener = {
+    receive(message) {
+      if (message.kind !== 'refused-attempts') return
+      answers.set(message.gatewayId, message.attempts)
+      if (answers.size >= expected) end()
+    },
+  }
+  await channels.subscribe(refusedChannel(id), listener)
   const timer = setTimeout(end, withinMs)
   closing.addEventListener('abort', end)
   try {
@@ -41,6 +45,6 @@ export async function askGateways(
   } finally {
     clearTimeout(timer)
     closing.removeEventListener('abort', end)
-    await unsubscribe()
+    await channels.unsubscribe(refusedChannel(id), listener)
   }
 }

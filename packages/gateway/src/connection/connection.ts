@@ -20,13 +20,17 @@ type ConnectionState =
   | { kind: 'closing' }
   | { kind: 'closed' }
 
+const open: ConnectionState = { kind: 'open' }
+
+/** What it came in with; without what is counted once, for there is one of these for each station. */
+type Credentials = Pick<Admitted, 'address' | 'proven' | 'secretSlot' | 'certificatePath'>
+
 /** One station on one socket. */
 export class Connection {
   readonly id: string
   readonly ports: ConnectionPorts
   readonly station: Admitted['station']
   readonly protocol: Protocol
-  readonly flags: StationFlags
   readonly inbound: Inbound
   readonly lane: Lane
   registration: Registration
@@ -36,9 +40,9 @@ export class Connection {
   lastSeenAt: number
   readonly #socket: StationSocket
   readonly #openedAt: number
-  readonly #admitted: Admitted
+  readonly #credentials: Credentials
   #claim: Claim
-  #state: ConnectionState = { kind: 'open' }
+  #state: ConnectionState = open
   #sequence = 0
   #outbound: Outbound | null = null
   #gate: Gate | null = null
@@ -53,12 +57,12 @@ export class Connection {
     this.ports = ports
     this.station = admitted.station
     this.protocol = admitted.protocol
-    this.flags = { tariff: admitted.station.switches.tariff === true }
     this.registration = registrationOf(admitted.station)
     this.inbound = new Inbound(this)
     this.lane = new Lane(ports.log)
     this.#socket = socket
-    this.#admitted = admitted
+    const { address, proven, secretSlot, certificatePath } = admitted
+    this.#credentials = { address, proven, secretSlot, certificatePath }
     this.#claim = claim
     this.#openedAt = performance.now()
     this.lastSeenAt = this.#openedAt
@@ -78,14 +82,13 @@ export class Connection {
 
   /** Fingerprints from the station's certificate to the anchor; empty without one. */
   get certificatePath(): readonly string[] {
-    return this.#admitted.certificatePath
+    return this.#credentials.certificatePath
   }
 
   /** As it registers with the store of owners. */
   get newcomer(): Omit<Newcomer, 'gatewayId'> {
-    const { securityProfile: profile, provenAt: at } = this.#admitted
-    const { profileSetAt } = this.station
-    return { connectionId: this.id, protocol: this.protocol, proven: { profile, at }, profileSetAt }
+    const { proven } = this.#credentials
+    return { connectionId: this.id, protocol: this.protocol, proven, profileSetAt: this.station.profileSetAt }
   }
 
   get isOpen(): boolean {
@@ -99,6 +102,10 @@ export class Connection {
   /** Nothing waits for an answer in either direction. */
   get isIdle(): boolean {
     return this.inbound.isIdle && (this.#outbound?.isIdle ?? true)
+  }
+
+  get flags(): StationFlags {
+    return { tariff: this.station.switches.tariff === true }
   }
 
   /** The station's preset: wrong messages of any action are let pass. */
@@ -311,9 +318,9 @@ export class Connection {
   }
 
   #logConnected(): void {
-    const { address: remoteAddress, securityProfile, secretSlot } = this.#admitted
-    const certificateFingerprint = this.certificatePath[0] ?? null
-    const value = JSON.stringify({ remoteAddress, securityProfile, secretSlot, certificateFingerprint })
+    const { address: remoteAddress, proven, secretSlot, certificatePath } = this.#credentials
+    const certificateFingerprint = certificatePath[0] ?? null
+    const value = JSON.stringify({ remoteAddress, securityProfile: proven.profile, secretSlot, certificateFingerprint })
     const record = this.toRecord(this.ports.topics.lane('stations'), 'connected', value)
     // Most stations speak at once: their first frame shares the request, and the batch. Frames may follow it unacknowledged.
     this.ports.log.append(record, { linger: 'alone' }).catch((cause: unknown) => this.logFailed(cause))

@@ -37,7 +37,7 @@ export class Inbound {
 
   constructor(connection: Connection) {
     this.#connection = connection
-    this.#pending = new PendingCalls(connection.ports, (text) => connection.send(text))
+    this.#pending = new PendingCalls(connection)
   }
 
   /** Every call was answered, or given up. */

@@ -1,5 +1,7 @@
 import type { EventLog, OutgoingRecord } from '@busbar/backbone'
 
+const settled = Promise.resolve()
+
 /**
  * The way of one connection's records into the log. Order: as appended, over all topics, because record n+1 leaves only
  * once n is acknowledged. After a failure nothing more goes in: the station repeats what was not answered, and must not
@@ -9,7 +11,7 @@ export class Lane {
   readonly #log: EventLog
   /** Records that are not acknowledged yet, the one on its way included. */
   #inHand = 0
-  #tail: Promise<unknown> = Promise.resolve()
+  #tail: Promise<unknown> = settled
   #failure: unknown = null
 
   constructor(log: EventLog) {
@@ -24,7 +26,15 @@ export class Lane {
   append(record: OutgoingRecord, linger: boolean): Promise<void> {
     const appended =
       this.#inHand++ === 0 ? this.#send(record, linger) : this.#tail.then(() => this.#send(record, linger))
-    this.#tail = appended.then(this.#onLogged, this.#onFailed)
+    this.#tail = appended.then(
+      () => {
+        this.#inHand--
+      },
+      (cause: unknown) => {
+        this.#inHand--
+        this.#failure = cause
+      },
+    )
     return appended
   }
 
@@ -35,14 +45,5 @@ export class Lane {
 
   #send(record: OutgoingRecord, linger: boolean): Promise<void> {
     return this.#failure === null ? this.#log.append(record, { linger }) : Promise.reject(this.#failure)
-  }
-
-  readonly #onLogged = () => {
-    this.#inHand--
-  }
-
-  readonly #onFailed = (cause: unknown) => {
-    this.#inHand--
-    this.#failure = cause
   }
 }

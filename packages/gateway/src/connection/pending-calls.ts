@@ -1,6 +1,6 @@
 import type { ActionRow, AnswerKind, Payload } from '@busbar/ocpp'
 import type { CallOutcome } from '../metrics.js'
-import type { ConnectionPorts } from './ports.js'
+import type { Connection } from './connection.js'
 
 /** A call between its receipt and its answer. */
 export interface PendingCall {
@@ -54,13 +54,11 @@ export function toPending(
 
 /** The calls of one station that have no answer yet. Order: answers leave in the order of the calls. */
 export class PendingCalls {
-  readonly #ports: ConnectionPorts
-  readonly #send: (text: string) => void
+  readonly #connection: Connection
   readonly #calls: PendingCall[] = []
 
-  constructor(ports: ConnectionPorts, send: (text: string) => void) {
-    this.#ports = ports
-    this.#send = send
+  constructor(connection: Connection) {
+    this.#connection = connection
   }
 
   get size(): number {
@@ -87,21 +85,22 @@ export class PendingCalls {
 
   /** Sends the answers whose turn has come. */
   sendReady(): void {
-    const { budget, metrics } = this.#ports
+    const { budget, metrics } = this.#connection.ports
     for (let call = this.#calls[0]; call?.phase.kind === 'answered'; call = this.#calls[0]) {
       this.#calls.shift()
       budget.free(call.frame.length)
       metrics.call(call.action, call.answer, call.phase.outcome)
       if (call.answer !== 'local') metrics.observeAnswer(call.answer, (performance.now() - call.receivedAt) / 1000)
-      this.#send(call.phase.text)
+      this.#connection.send(call.phase.text)
     }
   }
 
   /** The socket is gone: nobody waits any more. */
   giveUp(): void {
+    const { budget, metrics } = this.#connection.ports
     for (const call of this.#calls.splice(0)) {
-      this.#ports.budget.free(call.frame.length)
-      this.#ports.metrics.call(call.action, call.answer, 'unanswered')
+      budget.free(call.frame.length)
+      metrics.call(call.action, call.answer, 'unanswered')
     }
   }
 }

@@ -25,7 +25,7 @@ export class ProfileLocks {
   find({ id, profileSetAt }: Pick<StationRecord, 'id' | 'profileSetAt'>): number {
     const proven = this.#proven.get(id)
     if (!proven) return 0
-    if (profileSetAt === null || profileSetAt < proven.at) return proven.profile
+    if (profileSetAt === null || profileSetAt.getTime() < proven.at) return proven.profile
     this.#proven.delete(id)
     return 0
   }

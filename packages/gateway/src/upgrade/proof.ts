@@ -28,6 +28,8 @@ export interface Proof {
 export const proofFaults = ['credentials', 'profile', ...certificateFaults] as const
 export type ProofFault = (typeof proofFaults)[number]
 
+const noPath: readonly string[] = []
+
 /**
  * A station proves itself with the best it shows. One bound to profile 2 or below that shows a certificate which is not
  * ours, as that of its factory, and a password beside it is judged by the password; a revoked one never opens. In
@@ -57,11 +59,11 @@ export async function prove(
   if (bound > (isSecure ? 2 : 1)) return 'profile'
   const needsNone = ports.config.dev ? bound <= 1 : bound === 0 && ports.config.allowProfile0
   if (needsNone && (headers.authorization === undefined || station.secrets.length === 0)) {
-    return { securityProfile: 0, secretSlot: null, certificatePath: [], quirks }
+    return { securityProfile: 0, secretSlot: null, certificatePath: noPath, quirks }
   }
   const slot = await findPassword(id, station, request, ports)
   if (slot === null) return 'credentials'
-  return { securityProfile: isSecure ? 2 : 1, secretSlot: slot, certificatePath: [], quirks }
+  return { securityProfile: isSecure ? 2 : 1, secretSlot: slot, certificatePath: noPath, quirks }
 }
 
 /** The lowest profile that lets it in: the operator's choice, or the highest it has proved since. */

@@ -103,7 +103,7 @@ test('a lower profile than was proved at another gateway takes nothing over, and
   const { connect, gateway, redis } = await start()
   await outcomeOf(connect({ id: 'CP2', headers: { 'X-Forwarded-Proto': 'https' } }))
   const owner = redis.owners.get('CP2')
-  redis.proven.set('CP2', { profile: 3, at: new Date() })
+  redis.proven.set('CP2', { profile: 3, at: Date.now() })
   const headers = { 'X-Forwarded-Proto': 'https' }
 
   expect(await outcomeOf(connect({ id: 'CP2', headers }))).toBe(403)

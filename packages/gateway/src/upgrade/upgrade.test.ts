@@ -39,7 +39,7 @@ test('the API is told of the refused when it asks', async () => {
   const { connect, gateway, redis } = await start()
   await statusOf(connect({ password: 'wrong' }))
   const answers: ChannelMessage[] = []
-  await redis.channels.subscribe(refusedChannel('query-1'), (message) => answers.push(message))
+  await redis.channels.subscribe(refusedChannel('query-1'), { receive: (message) => answers.push(message) })
 
   const query = { kind: 'refused-query', id: 'query-1' } as const
   await redis.channels.publish([{ channel: gatewaysChannel, message: query }])

@@ -1,3 +1,4 @@
+import type { ProvenProfile } from '@busbar/backbone'
 import type { Protocol } from '@busbar/ocpp'
 import { UnavailableError } from '@busbar/store'
 import { retryAfter } from './admission.js'
@@ -36,7 +37,7 @@ export interface Admitted extends Proof {
   station: StationRecord
   protocol: Protocol
   address: string
-  provenAt: Date
+  proven: ProvenProfile
 }
 
 /**
@@ -91,8 +92,8 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
   if (proof.securityProfile === 0 && protocol !== 'ocpp1.6' && !config.dev) {
     return toRefusal('profile', id)
   }
-  const provenAt = ports.today()
-  ports.locks.proved(station.id, { profile: proof.securityProfile, at: provenAt })
+  const proven = { profile: proof.securityProfile, at: ports.today().getTime() }
+  ports.locks.proved(station.id, proven)
   const quirks = [
     ...proof.quirks,
     ...(station.id === id ? [] : ['id-case']),
@@ -102,7 +103,7 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
       ? ['password-hex']
       : []),
   ]
-  return { station, protocol, address, provenAt, ...proof, quirks }
+  return { station, protocol, address, proven, ...proof, quirks }
 }
 
 function throttled(stationId: string): Refusal {

@@ -1,5 +1,6 @@
 import {
   type Backbone,
+  type ChannelListener,
   type ChannelMessage,
   openEmbeddedBackbone,
   stationChannel,
@@ -49,26 +50,29 @@ async function connectStation(stationId: string, answer: (message: ChannelMessag
     connectionId: 'connection-1',
     gatewayId: 'gateway-1',
     protocol: 'ocpp1.6',
-    proven: { profile: 1, at: new Date() },
+    proven: { profile: 1, at: Date.now() },
     profileSetAt: null,
   })
   if ('boundTo' in registered) throw new Error('refused')
   const { epoch } = registered
   const commands: ChannelMessage[] = []
-  const stop = await backbone.channels.subscribe(stationChannel(stationId), (message) => {
-    if (message.kind !== 'command' || message.epoch !== epoch) return
-    commands.push(message)
-    const word = answer(message)
-    if (!word) return
-    const { commandId, callIndex } = message
-    void backbone.log.append({
-      topic: backbone.topics.outcomes,
-      key: stationId,
-      value: JSON.stringify({ commandId, callIndex, ...word, at: new Date().toISOString(), late: false }),
-      headers: { type: 'outcome', station: stationId, epoch: String(epoch), receivedAt: new Date().toISOString() },
-    })
-  })
-  stops.unshift(stop)
+  const listener: ChannelListener = {
+    receive(message) {
+      if (message.kind !== 'command' || message.epoch !== epoch) return
+      commands.push(message)
+      const word = answer(message)
+      if (!word) return
+      const { commandId, callIndex } = message
+      void backbone.log.append({
+        topic: backbone.topics.outcomes,
+        key: stationId,
+        value: JSON.stringify({ commandId, callIndex, ...word, at: new Date().toISOString(), late: false }),
+        headers: { type: 'outcome', station: stationId, epoch: String(epoch), receivedAt: new Date().toISOString() },
+      })
+    },
+  }
+  await backbone.channels.subscribe(stationChannel(stationId), listener)
+  stops.unshift(() => backbone.channels.unsubscribe(stationChannel(stationId), listener))
   return commands
 }
 
@@ -91,13 +95,16 @@ async function send(stationId: string, expiresAt?: Date): Promise<Verdict> {
   const promise = new Promise<Verdict>((done) => {
     resolve = done
   })
-  const stop = await backbone.channels.subscribe(verdictChannel(prepared.id), (message) => {
-    if (message.kind === 'verdict') resolve(message)
-  })
+  const listener: ChannelListener = {
+    receive(message) {
+      if (message.kind === 'verdict') resolve(message)
+    },
+  }
+  await backbone.channels.subscribe(verdictChannel(prepared.id), listener)
   await store.database.commit(prepared.statements)
   poke()
   const verdict = await promise
-  await stop()
+  await backbone.channels.unsubscribe(verdictChannel(prepared.id), listener)
   return verdict
 }
 

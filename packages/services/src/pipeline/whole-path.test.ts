@@ -56,7 +56,7 @@ const boot = (sequence: number) => {
 
 async function listen(): Promise<ChannelMessage[]> {
   const heard: ChannelMessage[] = []
-  await backbone.channels.subscribe(stationChannel('CP-1'), (message) => heard.push(message))
+  await backbone.channels.subscribe(stationChannel('CP-1'), { receive: (message) => heard.push(message) })
   return heard
 }
 
