@@ -59,6 +59,7 @@ export interface System {
   /** Starts one more (or the killed one again) on the same port. */
   restartGateway(index: number): Promise<void>
   restartWorker(index: number): Promise<void>
+  restartApi(): Promise<void>
   folder: string
   /** What all its processes have logged until now. */
   logs(): Promise<string>
@@ -120,7 +121,9 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
   return {
     gateways: processes,
     workers: processes,
-    apiProcess: up,
+    get apiProcess() {
+      return up
+    },
     api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
     urls: [`ws://127.0.0.1:${gatewayPort}/ocpp`],
     secureUrls: secureUrlOf(up),
@@ -130,6 +133,7 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     masterSecret,
     restartGateway: restart,
     restartWorker: restart,
+    restartApi: restart,
     folder,
     logs: () => readLogs(folder),
     async stop() {
@@ -246,25 +250,32 @@ export async function startDistributed(
   }
   const apiPort = await freePort()
   const apiLog = path.join(folder, 'api.log')
-  const apiProcess = new BusbarProcess(
-    'api',
-    ['api'],
-    { ...(await environmentOf('api')), BUSBAR_API_PORT: String(apiPort) },
-    apiPort,
-    apiLog,
-    others,
-  )
-  const [gateways, workers] = await Promise.all([
+  const startApi = async () => {
+    const process = new BusbarProcess(
+      'api',
+      ['api'],
+      { ...(await environmentOf('api')), BUSBAR_API_PORT: String(apiPort) },
+      apiPort,
+      apiLog,
+      others,
+    )
+    await ready(process, apiPort, apiLog)
+    return process
+  }
+  const [gateways, workers, firstApi] = await Promise.all([
     Promise.all(gatewayPorts.map((_, index) => startGateway(index))),
     Promise.all(size.workers.map((_, index) => startWorker(index))),
-    ready(apiProcess, apiPort, apiLog),
+    startApi(),
   ])
+  let apiProcess = firstApi
   const database = new pg.Pool({ connectionString: url.toString(), max: 4 })
   database.on('error', () => {})
   return {
     gateways,
     workers,
-    apiProcess,
+    get apiProcess() {
+      return apiProcess
+    },
     api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
     urls: gateways.map(({ port }) => `ws://127.0.0.1:${port}/ocpp`),
     secureUrls: gateways.flatMap(secureUrlOf),
@@ -277,6 +288,9 @@ export async function startDistributed(
     },
     async restartWorker(index) {
       workers[index] = await startWorker(index)
+    },
+    async restartApi() {
+      apiProcess = await startApi()
     },
     folder,
     logs: () => readLogs(folder),

@@ -84,10 +84,8 @@ export async function startTestApi(
       log: {
         tail: async (tail) => {
           onRecords = tail.onRecords
-          return {
-            begun: [0, 1].map((partition) => ({ topic: 'test.events', partition, next: 0n })),
-            stop: async () => {},
-          }
+          tail.onBegun?.([0, 1].map((partition) => ({ topic: 'test.events', partition, next: 0n })))
+          return { stop: async () => {} }
         },
       },
     },

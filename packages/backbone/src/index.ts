@@ -16,7 +16,6 @@ export {
   type LogRecord,
   maxRecordBytes,
   type OutgoingRecord,
-  type Tail,
   type TailOptions,
 } from './ports/event-log.js'
 export type { Job, JobWakes } from './ports/job-wakes.js'

@@ -141,6 +141,25 @@ test('a client that comes back goes on where it was', async () => {
   after.close()
 })
 
+test('the ids that a client is given when it comes back are never behind the one it came with', async () => {
+  const before = await follow()
+  publish({ id: 'v1' }, { id: 'v2', partition: 1 }, { id: 'v3' })
+  await vi.waitFor(() => expect(before.ids()).toEqual(['v1', 'v2', 'v3']))
+  const offsets = (message?: Message) =>
+    new Map((message?.id ?? '').split(',').map((pair) => pair.split(':') as [string, string]))
+  const [first, , last] = before.messages.map(offsets)
+  before.close()
+
+  // As another process had read them: all of partition 0, and nothing of partition 1.
+  const after = await follow('', { lastEventId: `0:${last?.get('0')},1:${first?.get('1') ?? 0}` })
+  await vi.waitFor(() => expect(after.ids()).toEqual(['v2']))
+  const given = offsets(after.messages[0])
+  expect([given.get('0'), given.get('1')]).toEqual([last?.get('0'), last?.get('1')])
+  publish({ id: 'v4' })
+  await vi.waitFor(() => expect(after.ids()).toEqual(['v2', 'v4']))
+  after.close()
+})
+
 test('a new client is told where it stands, so that it misses nothing if it is cut off before the first event', async () => {
   publish({ id: 'n1' })
   const client = await follow('?station=CS-quiet')

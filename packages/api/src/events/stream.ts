@@ -2,7 +2,7 @@ import type { LogRecord } from '@busbar/backbone'
 import { Counter, Gauge } from 'prom-client'
 import { z } from 'zod'
 import type { ApiConfig, ApiPorts } from '../ports.js'
-import { EventRing, type OffsetVector, parseVector, type RingEntry } from './ring.js'
+import { EventRing, formatVector, parseVector, type RingEntry } from './ring.js'
 
 /** Where the frames of one client go: the socket's response, as far as a client needs it. */
 export interface Sink {
@@ -72,10 +72,13 @@ export class EventStream {
     const { log, topics } = ports.backbone
     const tail = await log.tail({
       topics: [topics.events],
-      from: 'end',
+      // So that who was cut off by a restart of ours goes on where it was.
+      from: { last: config.eventRingSize },
+      onBegun: (begun) => {
+        for (const { partition, next } of begun) stream.#ring.begin(partition, next)
+      },
       onRecords: (records) => stream.#take(records),
     })
-    for (const { partition, next } of tail.begun) stream.#ring.begin(partition, next)
     stream.#stopTail = () => tail.stop()
     return stream
   }
@@ -136,8 +139,9 @@ class Client {
   readonly #onDropped: () => void
   #state: 'flowing' | 'waiting' | 'closed' = 'flowing'
   #position: number
-  /** What the client had seen when it came back. */
-  #seen: OffsetVector = new Map()
+  /** What a client that came back has seen, until it is where it would be had it stayed. */
+  #seen = new Map<number, bigint>()
+  #isBackAt = 0
 
   constructor(ring: EventRing, { sink, filter }: { sink: Sink; filter: EventFilter }, onDropped: () => void) {
     this.#ring = ring
@@ -150,7 +154,8 @@ class Client {
   open(lastEventId: string | null): void {
     const seen = lastEventId === null ? null : parseVector(lastEventId)
     if (seen && this.#ring.holdsAllAfter(seen)) {
-      this.#seen = seen
+      this.#seen = new Map(seen)
+      this.#isBackAt = this.#ring.end
       this.#position = this.#ring.start
     } else if (lastEventId !== null) {
       this.#write(`event: reset\n${this.#idLine()}data: {}\n\n`)
@@ -166,8 +171,12 @@ class Client {
     while (this.#state === 'flowing') {
       const entry = this.#ring.at(this.#position)
       if (!entry) return
+      const isBack = this.#position >= this.#isBackAt
       this.#position += 1
-      if (this.#wants(entry)) this.#write(toFrame(entry))
+      if (this.#hasSeen(entry)) continue
+      // In another order than before it may be ahead of the ring in some partitions: its ids never go back.
+      if (!isBack) this.#seen.set(entry.partition, entry.offset)
+      if (this.#wants(entry)) this.#write(toFrame(isBack ? entry.id : formatVector(this.#seen), entry.text))
     }
   }
 
@@ -203,16 +212,19 @@ class Client {
     return id ? `id: ${id}\n` : ''
   }
 
-  #wants({ partition, offset, stationId, type }: RingEntry): boolean {
+  #hasSeen({ partition, offset }: RingEntry): boolean {
     const seen = this.#seen.get(partition)
-    if (seen !== undefined && offset <= seen) return false
+    return seen !== undefined && offset <= seen
+  }
+
+  #wants({ stationId, type }: RingEntry): boolean {
     if (!this.#filter.isWanted(stationId)) return false
     return !this.#filter.types || this.#filter.types.some((each) => each === type || each === fullType.exec(type)?.[1])
   }
 }
 
 /** An SSE data line ends at a line break, and a CloudEvent may be printed over several. */
-function toFrame({ id, text }: RingEntry): string {
+function toFrame(id: string, text: string): string {
   return `id: ${id}\ndata: ${text.replace(/\r\n|\r|\n/g, '\ndata: ')}\n\n`
 }
 

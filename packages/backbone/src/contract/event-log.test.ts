@@ -1,6 +1,6 @@
 import { OffsetConflictError, UnavailableError } from '@busbar/store'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type LogBatch, type LogRecord, maxRecordBytes } from '../index.js'
+import { type LogBatch, type LogRecord, maxRecordBytes, type TailOptions } from '../index.js'
 import { partitionOf } from '../shared/partitioner.js'
 import { countOf, type Harness, sides, until } from './sides.js'
 
@@ -290,22 +290,34 @@ describe.each(sides)('the event log, $name', (side) => {
     expect(batches.filter((batch) => batch.some(({ topic }) => topic === events)).length).toBeLessThan(30)
   })
 
-  test('a tail from the end sees what is appended from now on, one from the beginning all', async () => {
-    await open()
+  test('a tail has seen what it was to begin with when it runs, told where that is before, and sees what comes then', async () => {
+    await open({ partitions: 4 })
     const { log } = harness.backbone
-    await append('CP1', 'before')
-    const fromEnd: LogRecord[] = []
-    const fromBeginning: LogRecord[] = []
-    const topics = [lane()]
-    for (const [from, seen] of [['end', fromEnd] as const, ['beginning', fromBeginning] as const]) {
-      const tail = await log.tail({ topics, from, onRecords: (records) => seen.push(...records) })
+    const before = Array.from({ length: 30 }, (_, index) => `before ${index}`)
+    for (const value of before) await append('CP1', value)
+    for (const key of ['CP2', 'CP3', 'CP4', 'CP5']) await append(key, 'once')
+    const follow = async (from: TailOptions['from']) => {
+      const told: string[] = []
+      const tail = await log.tail({
+        topics: [lane()],
+        from,
+        onBegun: (begun) => told.push(...begun.map(({ partition, next }) => `${partition} from ${next}`)),
+        onRecords: (records) => told.push(...records.map(({ partition, offset }) => `${partition}: ${offset}`)),
+      })
       stops.push(tail.stop)
+      return { told, atOnce: [...told] }
     }
-    await append('CP1', 'after')
-    await until(() => fromEnd.length >= 1 && fromBeginning.length >= 2)
+    const [none, ten, all] = [await follow({ last: 0 }), await follow({ last: 10 }), await follow('beginning')]
 
-    expect(fromEnd.map((record) => record.value.toString())).toEqual(['after'])
-    expect(fromBeginning.map((record) => record.value.toString())).toEqual(['before', 'after'])
+    const home = partitionOf('CP1', 4)
+    expect([none, ten, all].map(({ atOnce }) => atOnce.length)).toEqual([4, 4 + 10, 4 + 34])
+    const first = ten.atOnce.find((text) => text.startsWith(`${home} from`))?.split(' from ')[1]
+    expect(ten.atOnce.filter((text) => text.startsWith(`${home}: `))[0]).toBe(`${home}: ${first}`)
+    for (const { atOnce } of [none, ten, all])
+      expect(atOnce.slice(0, 4).every((text) => / from /.test(text))).toBe(true)
+    await append('CP1', 'after')
+    await until(() => [none, ten, all].every(({ told, atOnce }) => told.length === atOnce.length + 1))
+    expect(new Set([none, ten, all].map(({ told }) => told.at(-1))).size).toBe(1)
   })
 
   test('a record just below the limit passes, one above it is refused as our mistake', async () => {

@@ -4,7 +4,8 @@ import type { ConsumeOptions, EventLog, TailOptions } from '../ports/event-log.j
 import { type AppendLimits, AppendQueue } from '../shared/append-queue.js'
 import { deliver } from '../shared/deliver.js'
 import { type BackboneMetrics, beginCounts } from '../shared/metrics.js'
-import { type Positions, positionKey, readOffsets, type TopicPartition } from '../shared/offsets.js'
+import { positionKey, readOffsets, type TopicPartition } from '../shared/offsets.js'
+import { type Range, TailProgress } from '../shared/tail-progress.js'
 import type { Topics } from '../topics.js'
 import { appendToTable } from './append.js'
 import { claimEmbeddedLog } from './lock.js'
@@ -128,26 +129,20 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
     }
   }
 
-  async function tail({ topics: names, from, onRecords }: TailOptions) {
-    const begun = (await readRanges(database, names)).map(({ topic, partition, low, high }) => ({
-      topic,
-      partition,
-      next: from === 'end' ? high : low,
-    }))
-    const read: Positions = new Map(begun.map((each) => [positionKey(each), each.next]))
+  async function tail(wanted: TailOptions) {
+    const progress = new TailProgress(wanted)
+    progress.begin(await readRanges(database, wanted.topics))
     const running = await start(
       new EmbeddedReader({
         database,
-        partitions: allPartitions(names, partitions),
-        place: async () => read,
-        deliver: async (records, positions) => {
-          for (const record of records) positions.set(positionKey(record), record.offset + 1n)
-          onRecords(records)
-        },
+        partitions: allPartitions(wanted.topics, partitions),
+        place: async () => progress.read,
+        deliver: async (records) => progress.give(records),
         log: log.child({ consumer: 'tail' }),
       }),
     )
-    return { begun, ...running }
+    await progress.caughtUp()
+    return running
   }
 
   return {
@@ -196,11 +191,6 @@ async function preparePartitions(database: Database, topics: Topics, partitions:
   throw new Error(
     `every topic must have ${partitions} partitions (BUSBAR_PARTITIONS), or stations lose their order: ${differing.join(', ')}`,
   )
-}
-
-interface Range extends TopicPartition {
-  low: bigint
-  high: bigint
 }
 
 const selectRanges = sql(`

@@ -72,7 +72,7 @@ describeDistributed('the event log on Kafka', (side) => {
     const tails = async () => (await admin.listGroups()).groups.filter(({ groupId }) => groupId.startsWith(prefix()))
     const tail = await harness.backbone.log.tail({
       topics: [harness.backbone.topics.events],
-      from: 'end',
+      from: { last: 0 },
       onRecords: () => {},
     })
     expect(await tails()).toHaveLength(1)

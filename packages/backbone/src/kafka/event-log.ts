@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Database } from '@busbar/store'
 import type { Admin } from 'kafkajs'
-import type { ConsumeOptions, EventLog, Tail, TailOptions } from '../ports/event-log.js'
+import type { ConsumeOptions, EventLog, TailOptions } from '../ports/event-log.js'
 import { type AppendLimits, AppendQueue } from '../shared/append-queue.js'
 import { type Delivery, deliver } from '../shared/deliver.js'
 import { type BackboneMetrics, beginCounts } from '../shared/metrics.js'
@@ -14,6 +14,7 @@ import {
   readOffsets,
   type TopicPartition,
 } from '../shared/offsets.js'
+import { type Range, TailProgress } from '../shared/tail-progress.js'
 import type { Topics } from '../topics.js'
 import { createKafka, type KafkaAddress } from './client.js'
 import { createProducer } from './producer.js'
@@ -31,12 +32,6 @@ export interface KafkaEventLogOptions extends KafkaAddress {
 
 const requestTimeoutMs = 5000
 const watchEveryMs = 5000
-
-/** Earliest offset and the one after the last. */
-interface Range {
-  low: bigint
-  high: bigint
-}
 
 /**
  * Opens the event log on Kafka.
@@ -188,42 +183,31 @@ async function placeConsumer(
 }
 
 async function startTail(
-  { topics, from, onRecords }: TailOptions,
+  wanted: TailOptions,
   admin: Reconnecting<Admin>,
   options: KafkaEventLogOptions,
-): Promise<Tail> {
+): Promise<{ stop(): Promise<void> }> {
   const groupId = `${options.topics.canary}.tail-${randomUUID()}`
   // The group has one member: what it has read it need not share.
-  const read: Positions = new Map()
-  const begun: Tail['begun'] = []
+  const progress = new TailProgress(wanted)
   const reader = new KafkaReader({
     kafka: createKafka(options, { retry: readerRetry, requestTimeout: requestTimeoutMs }),
     groupId,
-    topics,
+    topics: wanted.topics,
     partitions: options.partitions,
-    place: async (wanted) => {
-      const ranges = await fetchRanges(admin, wanted)
-      const places = new Map<string, Place>()
-      for (const each of wanted) {
-        const { low, high } = rangeOf(ranges, each)
-        const known = read.get(positionKey(each))
-        const next = known ?? (from === 'end' ? high : low)
-        if (known === undefined) {
-          // Also where nothing is read before the group joins anew: what came meanwhile is not skipped.
-          read.set(positionKey(each), next)
-          begun.push({ ...each, next })
-        }
-        places.set(positionKey(each), { next, seek: laterOf(next, low) })
-      }
-      return places
+    place: async (partitions) => {
+      const ranges = await fetchRanges(admin, partitions)
+      progress.begin(partitions.map((each) => rangeOf(ranges, each)))
+      return new Map(
+        partitions.map((each) => {
+          const next = nextOf(progress.read, each)
+          return [positionKey(each), { next, seek: laterOf(next, rangeOf(ranges, each).low) }]
+        }),
+      )
     },
     deliver: async (records, positions) => {
-      const fresh = records.filter((record) => record.offset >= nextOf(positions, record))
-      for (const record of fresh) {
-        positions.set(positionKey(record), record.offset + 1n)
-        read.set(positionKey(record), record.offset + 1n)
-      }
-      if (fresh.length > 0) onRecords(fresh)
+      progress.give(records)
+      for (const record of records) positions.set(positionKey(record), nextOf(progress.read, record))
     },
     log: options.log.child({ consumer: 'tail' }),
   })
@@ -233,8 +217,8 @@ async function startTail(
     await reader.stop()
     throw toUnavailable(cause)
   }
+  await progress.caughtUp()
   return {
-    begun,
     stop: async () => {
       await reader.stop()
       await admin.use((client) => client.deleteGroups([groupId]))
@@ -246,7 +230,7 @@ async function fetchRanges(admin: Reconnecting<Admin>, wanted: readonly TopicPar
   const ranges = new Map<string, Range>()
   const fetchTopic = async (topic: string) => {
     for (const { partition, low, high } of await admin.use((client) => client.fetchTopicOffsets(topic))) {
-      ranges.set(positionKey({ topic, partition }), { low: BigInt(low), high: BigInt(high) })
+      ranges.set(positionKey({ topic, partition }), { topic, partition, low: BigInt(low), high: BigInt(high) })
     }
   }
   await Promise.all([...new Set(wanted.map((each) => each.topic))].map(fetchTopic))

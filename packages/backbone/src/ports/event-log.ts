@@ -55,14 +55,11 @@ export interface ConsumeOptions {
 
 export interface TailOptions {
   topics: string[]
-  from: 'end' | 'beginning'
+  /** `last`: so many records back from the end, of all partitions together. */
+  from: 'beginning' | { last: number }
+  /** Where reading begins: the first offset of each partition that is, or will be, given. Before their first record. */
+  onBegun?: (begun: { topic: string; partition: number; next: bigint }[]) => void
   onRecords: (records: LogRecord[]) => void
-}
-
-export interface Tail {
-  /** Where reading began: the first offset of each partition that is, or will be, given. */
-  begun: { topic: string; partition: number; next: bigint }[]
-  stop(): Promise<void>
 }
 
 /**
@@ -84,7 +81,10 @@ export interface EventLog {
   append(record: OutgoingRecord, options?: { linger?: boolean | 'alone' }): Promise<void>
   /** Resolves once the group is joined. */
   consume(options: ConsumeOptions): Promise<{ stop(): Promise<void> }>
-  /** All partitions, no offsets kept. Resolves once every record appended from now on will be seen. */
-  tail(options: TailOptions): Promise<Tail>
+  /**
+   * All partitions, no offsets kept. Resolves once all that was appended before, from the given place on, was seen (10 s at
+   * most), and every record from now on will be.
+   */
+  tail(options: TailOptions): Promise<{ stop(): Promise<void> }>
   close(): Promise<void>
 }

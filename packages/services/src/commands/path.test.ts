@@ -123,7 +123,7 @@ test('results and events are on the log', async () => {
   const seen: string[] = []
   const tail = await backbone.log.tail({
     topics: [backbone.topics.commandResults, backbone.topics.events],
-    from: 'end',
+    from: { last: 0 },
     onRecords: (records) => seen.push(...records.filter(({ key }) => key === 'CP-2').map(({ value }) => String(value))),
   })
   await connectStation('CP-2', () => ({ outcome: 'error', error: { code: 'InternalError', description: 'no' } }))
