@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OffsetConflictError } from '@busbar/store'
-import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { LogRecord } from '../ports/event-log.js'
 import { Gathering } from '../shared/gathering.js'
@@ -22,7 +22,7 @@ export interface ReaderOptions {
   partitions: number
   /** Topics that nobody waits for. */
   gathered?: readonly string[] | undefined
-  /** Where to read from; asked at every assignment and after every failure, until it answers. */
+  /** Where to read from; asked for what is newly assigned and after every failure, until it answers. */
   place: (partitions: readonly TopicPartition[]) => Promise<Map<string, Place>>
   /** What all partitions have at hand; one call at a time. Moves `positions`; after it threw it is given the same again. */
   deliver: (records: LogRecord[], positions: Positions) => Promise<void>
@@ -55,12 +55,14 @@ export const readerRetry = { retries: 2, initialRetryTime: 100, maxRetryTime: 10
 const sessionTimeoutMs = 6000
 /** How long the broker holds a fetch that finds nothing; what ends its rest meanwhile is part of the next one. */
 const idleWaitMs = 200
-const heartbeatMs = 1000
+/** In which a member learns that another has left; what it asks for costs about as much as a fetch that finds nothing. */
+const heartbeatMs = idleWaitMs
 const maxBackoffMs = 5000
 
 /**
- * A member of a Kafka group whose offsets are kept elsewhere. On every join its partitions are paused at once, placed
- * by `place`, and only then read; kafkajs would otherwise deliver what it fetched before the seek.
+ * A member of a Kafka group whose offsets are kept elsewhere. On every join the partitions that are new to it are paused at
+ * once, placed by `place`, and only then read; kafkajs would otherwise deliver what it fetched before the seek. Those that
+ * it keeps are read on.
  */
 export class KafkaReader {
   readonly #options: ReaderOptions
@@ -70,6 +72,7 @@ export class KafkaReader {
   readonly #placed: Promise<void>
   #onPlaced: () => void = () => {}
   #assignment: Assignment = { partitions: [], positions: new Map() }
+  #memberId = ''
   #parts: Part[] = []
   #delivering = false
   #failures = 0
@@ -94,7 +97,7 @@ export class KafkaReader {
       allowAutoTopicCreation: false,
       retry: readerRetry,
     })
-    this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => this.#join(payload.memberAssignment))
+    this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => this.#join(payload))
     this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
       // kafkajs comes back by itself only after errors it calls retriable.
       if (!payload.restart) void this.#restart(payload.error)
@@ -154,18 +157,27 @@ export class KafkaReader {
   }
 
   /** Runs inside kafkajs's join, before it fetches anything. */
-  #join(memberAssignment: Record<string, number[]>): void {
+  #join({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
     const before = this.#assignment
+    // Who is still the same member has missed no generation of the group: nobody else has held what it keeps.
+    const isSameMember = memberId === this.#memberId && !this.#delivering
+    this.#memberId = memberId
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     )
     const assignment: Assignment = { partitions, positions: new Map() }
     this.#assignment = assignment
-    this.#consumer.pause(byTopic(partitions))
+    const others: TopicPartition[] = []
+    for (const each of partitions) {
+      const next = isSameMember ? before.positions.get(positionKey(each)) : undefined
+      if (next === undefined) others.push(each)
+      else this.#goOn(assignment, each, { next, seek: next })
+    }
+    this.#consumer.pause(byTopic(others))
     const now = new Set(partitions.map((each) => each.partition))
     const revoked = numbersOf(before.partitions).filter((partition) => !now.has(partition))
     if (revoked.length > 0) this.#options.onRevoked?.(revoked)
-    void this.#place(assignment, partitions, () => {
+    void this.#place(assignment, others, () => {
       this.#options.onAssigned?.(numbersOf(partitions))
       this.#onPlaced()
     })
@@ -181,8 +193,7 @@ export class KafkaReader {
         for (const each of partitions) {
           const place = places.get(positionKey(each))
           if (!place) throw new Error(`no offset for ${positionKey(each)}`)
-          this.#consumer.seek({ ...each, offset: place.seek.toString() })
-          assignment.positions.set(positionKey(each), place.next)
+          this.#goOn(assignment, each, place)
         }
         onPlaced()
         this.#consumer.resume(byTopic(partitions))
@@ -193,6 +204,11 @@ export class KafkaReader {
         await this.#sleep()
       }
     }
+  }
+
+  #goOn({ positions }: Assignment, each: TopicPartition, { next, seek }: Place): void {
+    this.#consumer.seek({ ...each, offset: seek.toString() })
+    positions.set(positionKey(each), next)
   }
 
   async #eachBatch({ batch, heartbeat, resolveOffset }: EachBatchPayload): Promise<void> {

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { describeDistributed, type Harness, log, services, until } from '../contract/sides.js'
+import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
+import { createKafka } from './client.js'
+import { KafkaReader, readerRetry } from './reader.js'
+
+vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
+
+describeDistributed('a member of a group', (side) => {
+  let harness: Harness
+  const stops: (() => Promise<void>)[] = []
+  beforeEach(async () => {
+    harness = await side.open({ partitions: 4 })
+  })
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop()
+    await harness.close()
+  })
+
+  /** Its offsets are kept here, for all members. */
+  function openReader(committed: Positions) {
+    const topic = harness.backbone.topics.lane('stations')
+    const placed: number[][] = []
+    const seen: string[] = []
+    const place = async (wanted: readonly TopicPartition[]) => {
+      placed.push(wanted.map(({ partition }) => partition).sort())
+      return new Map(
+        wanted.map((each) => {
+          const next = committed.get(positionKey(each)) ?? 0n
+          return [positionKey(each), { next, seek: next }]
+        }),
+      )
+    }
+    const reader = new KafkaReader({
+      kafka: createKafka({ brokers: services?.brokers ?? [], log }, { retry: readerRetry, requestTimeout: 5_000 }),
+      groupId: `${topic}.readers`,
+      topics: [topic],
+      partitions: 4,
+      place,
+      deliver: async (records, positions) => {
+        for (const record of records) {
+          if (record.offset < (positions.get(positionKey(record)) ?? 0n)) continue
+          seen.push(record.value.toString())
+          for (const each of [positions, committed]) each.set(positionKey(record), record.offset + 1n)
+        }
+      },
+      log,
+    })
+    stops.push(() => reader.stop())
+    return { reader, placed, seen }
+  }
+
+  test('reads on what it keeps, and is placed only on what is new to it', async () => {
+    const committed: Positions = new Map()
+    let appended = 0
+    const appendToAll = async () => {
+      const topic = harness.backbone.topics.lane('stations')
+      const keys = Array.from({ length: 40 }, (_, index) => `CP${index}`)
+      await Promise.all(
+        keys.map((key) => harness.backbone.log.append({ topic, key, value: String(appended++), headers: {} })),
+      )
+    }
+    const [first, second] = [openReader(committed), openReader(committed)]
+    await first.reader.start()
+    await appendToAll()
+    await until(() => first.seen.length === 40)
+
+    await second.reader.start()
+    await until(() => first.reader.assignment.partitions.length === 2, 'the first gives half of them away')
+    await appendToAll()
+    await until(() => first.seen.length + second.seen.length === 80)
+    await second.reader.stop()
+    await until(() => first.reader.assignment.positions.size === 4, 'it has them back', 3_000)
+    await appendToAll()
+    await until(() => first.seen.length + second.seen.length === 120)
+
+    const [all = [], ...later] = first.placed
+    expect(all).toEqual([0, 1, 2, 3])
+    expect(later.flat()).toEqual(second.placed.flat())
+    expect(later.flat()).toHaveLength(2)
+    expect([...first.seen, ...second.seen].toSorted((a, b) => Number(a) - Number(b))).toEqual(
+      Array.from({ length: 120 }, (_, index) => String(index)),
+    )
+  })
+})
