@@ -79,8 +79,9 @@ export class Residents {
 
   /** @param claim the connection's own, which may be a later one than it was seated with */
   async giveBack(seat: Seat, stationId: string, { epoch, isOwner }: Claim = seat.claim): Promise<void> {
-    await this.#claims.leave(seat, stationId)
     await this.#claims.giveBack({ stationId, epoch, isOwner })
+    // Not before: a command that was dispatched to it until now is to be heard, and told as unsent.
+    await this.#claims.leave(seat, stationId)
   }
 
   /** Answers the upgrade. @returns false when the library refused it, and told the caller so */

@@ -155,7 +155,7 @@ export class Connection {
       if (message.connectionId === this.id) this.inbound.decided(message)
     } else if (message.kind === 'command') {
       // Sent to the epoch it was dispatched to, or to nobody.
-      if (message.epoch !== this.epoch || this.isClosed) {
+      if (message.epoch !== this.epoch) {
         this.ports.metrics.lost('command')
         return
       }

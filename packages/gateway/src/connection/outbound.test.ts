@@ -182,6 +182,34 @@ test('when the socket closes, what was sent is lost and what waits is unsent', a
   ])
 })
 
+test.each(['spoke to', 'never spoke to'])(
+  'a command that finds the socket of a station closed that we %s is unsent, as long as the connection owns the station',
+  async (before) => {
+    const gateway = await start()
+    const station = await gateway.connect()
+    if (before === 'spoke to') {
+      await dispatch(gateway, { commandId: 'before' })
+      station.send([3, await nextCall(station, 'ClearCache'), { status: 'Accepted' }])
+      await until(() => outcomes(gateway).length === 1)
+    }
+    const { ownership } = gateway.redis
+    const { unregister } = ownership
+    let unregisters = () => {}
+    const held = new Promise<void>((resolve) => {
+      unregisters = resolve
+    })
+    ownership.unregister = async (...given) => held.then(() => unregister.apply(ownership, given))
+
+    station.socket.terminate()
+    await until(() => gateway.log.ofType('disconnected').length === 1)
+    expect(await dispatch(gateway, { commandId: 'after' })).toMatchObject({ receivers: 1 })
+
+    await until(() => outcomes(gateway).some(({ commandId }) => commandId === 'after'))
+    expect(outcomes(gateway).at(-1)).toMatchObject({ commandId: 'after', outcome: 'unsent', error: { code: 'Unsent' } })
+    unregisters()
+  },
+)
+
 test('a call caused by a call waits until that one is answered', async () => {
   const gateway = await start({ safeAnswerAfterMs: 5_000, answerWithinMs: 5_000 })
   const station = await gateway.connect()

@@ -62,6 +62,10 @@ export class Outbound {
   }
 
   enqueue(command: CommandMessage): void {
+    if (this.#state.kind === 'closed') {
+      this.#unsent(command, 'The connection closed')
+      return
+    }
     if (this.#queue.length >= this.#connection.ports.config.maxQueuedCalls) {
       this.#unsent(command, 'Too many calls wait for this station')
       return
