@@ -1,4 +1,5 @@
 import { makeDoors } from '../support/doors.js'
+import { Issuer } from '../support/issuer.js'
 import { allServices, hasServices, startDistributed, startEmbedded } from '../support/system.js'
 import { Rig, rigEnvironment, type TestBed, token } from './rig.js'
 import type { Outcome, Row } from './row.js'
@@ -15,7 +16,11 @@ export interface Played extends Required<Outcome> {
  */
 export async function startRig(services: OwnServices | null = null): Promise<TestBed> {
   const doors = await makeDoors()
-  const environment = { ...rigEnvironment, ...doors.env }
+  const issuer = new Issuer()
+  await issuer.listen()
+  await issuer.addKey('rig')
+  const tokens = { BUSBAR_OIDC_ISSUER: issuer.url, BUSBAR_OIDC_AUDIENCE: 'busbar' }
+  const environment = { ...rigEnvironment, ...doors.env, ...tokens }
   const system =
     services || hasServices()
       ? await startDistributed({ gateways: 2, workers: [allServices, allServices] }, environment, services ?? undefined)
@@ -25,9 +30,11 @@ export async function startRig(services: OwnServices | null = null): Promise<Tes
   return {
     system,
     doors,
+    issuer,
     services,
     async stop() {
       await system.stop()
+      issuer.stop()
       await doors.remove()
     },
   }

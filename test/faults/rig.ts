@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Answer, StationSocket, type StationSocketOptions } from '@busbar/simulator'
 import type { Doors } from '../support/doors.js'
+import type { Issuer } from '../support/issuer.js'
 import { readLogEnds, untilDrained } from '../support/log-ends.js'
 import { type System, until } from '../support/system.js'
 import { Random } from './random.js'
@@ -18,6 +19,8 @@ export const rigEnvironment = { BUSBAR_TRUSTED_PROXIES: proxy, BUSBAR_LOG_LEVEL:
 export interface TestBed {
   system: System
   doors: Doors
+  /** Of the access tokens that the API takes. */
+  issuer: Issuer
   /** What the system leans on; null where others lean on it too. */
   services: OwnServices | null
   stop(): Promise<void>
@@ -27,15 +30,17 @@ export interface TestBed {
 export class Rig {
   readonly system: System
   readonly doors: Doors
+  readonly issuer: Issuer
   readonly random: Random
   readonly #services: OwnServices | null
   readonly #endsAt: number
   readonly #halfTime: number
   readonly #booted = new Set<string>()
 
-  constructor({ system, doors, services }: Omit<TestBed, 'stop'>, seed: number, minutes: number) {
+  constructor({ system, doors, issuer, services }: Omit<TestBed, 'stop'>, seed: number, minutes: number) {
     this.system = system
     this.doors = doors
+    this.issuer = issuer
     this.#services = services
     this.random = new Random(seed)
     this.#endsAt = Date.now() + minutes * 60_000

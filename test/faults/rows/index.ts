@@ -47,6 +47,7 @@ import { fuzz } from './t10-fuzz.js'
 import { idTricks } from './t11-id-tricks.js'
 import { hostileTexts } from './t12-hostile-texts.js'
 import { foreignIds } from './t13-foreign-ids.js'
+import { massSwitching } from './t17-mass-switching.js'
 import { apiFlood } from './t20-api-flood.js'
 import { openServices } from './t22-open-services.js'
 
@@ -96,6 +97,7 @@ export const rows: readonly Row[] = [
   idTricks,
   hostileTexts,
   foreignIds,
+  massSwitching,
   apiFlood,
   openServices,
   lostWorkers,
