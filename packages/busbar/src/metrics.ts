@@ -55,13 +55,27 @@ const countBacklog = sql(`
   SELECT
     (SELECT count(*) FROM outbox)::int AS "outboxRows",
     (SELECT count(*) FROM dead_letter WHERE replayed_at IS NULL AND discarded_at IS NULL)::int AS "openDeadLetters",
-    (SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM job WHERE due_at < now())::float8 AS "overdueSeconds"`)
+    (SELECT coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM job WHERE due_at < now())::float8 AS "overdueSeconds",
+    (SELECT count(*) FROM webhook w JOIN webhook_delivery d ON d.webhook_id = w.id AND d.due_at < now())::int AS "dueDeliveries",
+    (SELECT count(*) FROM webhook_state WHERE failing_since IS NOT NULL)::int AS "failingWebhooks",
+    (SELECT jsonb_object_agg(kind, count) FROM (SELECT kind, count(*) FROM alert WHERE cleared_at IS NULL GROUP BY kind) AS a) AS alerts,
+    (SELECT jsonb_object_agg(status, count) FROM (SELECT status, count(*) FROM bulk_command WHERE completed_at IS NULL GROUP BY status) AS b)
+      AS "bulkCommands"`)
 
 interface Backlog {
   outboxRows: number
   openDeadLetters: number
   overdueSeconds: number
+  dueDeliveries: number
+  failingWebhooks: number
+  /** Null where there are none. */
+  alerts: Readonly<Record<string, number>> | null
+  bulkCommands: Readonly<Record<string, number>> | null
 }
+
+/** Shown as 0 while there are none, so that an alarm sees the first one as a change. */
+const alertKinds = ['offline', 'silent', 'faulted', 'stuck-transaction', 'refused', 'webhook-disabled']
+const openStatuses = ['awaiting-approval', 'running', 'stopped']
 
 /** What waits in the tables of all; every worker tells it, so look at the highest. */
 export function showBacklog(registry: Registry, database: Database): void {
@@ -101,5 +115,35 @@ export function showBacklog(registry: Registry, database: Database): void {
     'busbar_jobs_overdue_seconds',
     'Since when the oldest due job waits to be handed out',
     (each) => each.overdueSeconds,
+  )
+  gauge('busbar_webhook_deliveries_due', 'Deliveries to webhooks whose time has come', (each) => each.dueDeliveries)
+  gauge('busbar_webhooks_failing', 'Webhooks whose last attempt failed', (each) => each.failingWebhooks)
+  const gaugeBy = (
+    { name, help, label, values }: { name: string; help: string; label: string; values: readonly string[] },
+    pick: (backlog: Backlog) => Readonly<Record<string, number>> | null,
+  ) =>
+    new Gauge({
+      ...{ name, help, labelNames: [label], registers: [registry] },
+      async collect() {
+        const backlog = await ask()
+        this.reset()
+        if (backlog) for (const value of values) this.set({ [label]: value }, pick(backlog)?.[value] ?? 0)
+      },
+    })
+  gaugeBy(
+    {
+      name: 'busbar_alerts_open',
+      help: 'Alerts of stations and webhooks that last',
+      label: 'kind',
+      values: alertKinds,
+    },
+    (each) => each.alerts,
+  )
+  gaugeBy(
+    {
+      ...{ name: 'busbar_bulk_commands', help: 'Bulk commands that are not over', label: 'status' },
+      values: openStatuses,
+    },
+    (each) => each.bulkCommands,
   )
 }

@@ -62,6 +62,7 @@ export class WebhookSender {
     this.#ports = ports
     this.#options = options
     this.#metrics = senderMetrics(ports.metrics)
+    for (const outcome of ['delivered', 'failed', 'given-up']) this.#metrics.attempts.inc({ outcome }, 0)
     this.#timer = setInterval(() => this.poke(), sweepMs)
   }
 
