@@ -22,11 +22,10 @@ const { status } = spawnSync(
   ],
   { cwd: root, stdio: 'inherit' },
 )
-const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites } = JSON.parse(
-  readFileSync(report, 'utf8'),
-)
+const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
 rmSync(folder, { recursive: true })
 // A file that cannot be loaded has no test to fail, but it did fail.
-const failed = Math.max(numFailedTests, status === 0 ? 0 : Math.max(1, numFailedTests, numFailedTestSuites))
+const unloaded = testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length
+const failed = numFailedTests + unloaded || Number(status !== 0)
 console.log(`${numPassedTests} passed, ${failed} failed${numPendingTests ? `, ${numPendingTests} skipped` : ''}`)
 process.exit(failed === 0 ? 0 : 1)

@@ -136,6 +136,7 @@ export async function openEmbeddedEventLog(options: EmbeddedEventLogOptions): Pr
       new EmbeddedReader({
         database,
         partitions: allPartitions(wanted.topics, partitions),
+        gathered: wanted.topics,
         place: async () => progress.read,
         deliver: async (records) => progress.give(records),
         log: log.child({ consumer: 'tail' }),

@@ -195,6 +195,7 @@ async function startTail(
     groupId,
     topics: wanted.topics,
     partitions: options.partitions,
+    gathered: wanted.topics,
     place: async (partitions) => {
       const ranges = await fetchRanges(admin, partitions)
       progress.begin(partitions.map((each) => rangeOf(ranges, each)))

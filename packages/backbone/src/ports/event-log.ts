@@ -83,7 +83,7 @@ export interface EventLog {
   consume(options: ConsumeOptions): Promise<{ stop(): Promise<void> }>
   /**
    * All partitions, no offsets kept. Resolves once all that was appended before, from the given place on, was seen (10 s at
-   * most), and every record from now on will be.
+   * most), and every record from now on will be: the first after a quiet time at once, others within 200 ms.
    */
   tail(options: TailOptions): Promise<{ stop(): Promise<void> }>
   close(): Promise<void>
