@@ -86,8 +86,30 @@ describe.each(setUps.filter(([, isThere]) => isThere))('%s', (_name, _isThere, s
     await station.closed
   }
 
+  /** A transaction that never stops is closed; then its Stop comes after all, and an operator knows better. */
+  async function correct(): Promise<void> {
+    const id = 'BUSY-CORRECTED'
+    await system.api.registerStation(id, password)
+    const station = await StationSocket.open({ url: system.urls[0] ?? '', id, password, protocols: ['ocpp1.6'] })
+    await station.call('BootNotification', { chargePointVendor: 'Test', chargePointModel: 'Socket' })
+    const at = (minutes: number) => new Date(Date.now() - 3_600_000 + minutes * 60_000).toISOString()
+    const started = await station.call('StartTransaction', {
+      ...{ connectorId: 1, idTag: 'TOKEN-1', meterStart: 1_000, timestamp: at(0) },
+    })
+    if (started.kind !== 'result') throw new Error(started.code)
+    const { transactionId } = started.payload
+    const { items } = await system.api.get<{ items: { id: string }[] }>(`/transactions?station=${id}`)
+    const ask = (what: string, body: object) =>
+      system.api.expect('POST', `/transactions/${items[0]?.id}/${what}?wait=30`, body)
+    await ask('close', { reason: 'Taken down' })
+    await station.call('StopTransaction', { transactionId, meterStop: 6_000, timestamp: at(50) })
+    await ask('correct', { reason: 'Read off the meter', energyWh: 4_200 })
+    station.close()
+    await station.closed
+  }
+
   test('every record of a busy run is as the AsyncAPI document says', async () => {
-    await Promise.all([charge('ocpp1.6'), charge('ocpp2.0.1'), misbehave()])
+    await Promise.all([charge('ocpp1.6'), charge('ocpp2.0.1'), misbehave(), correct()])
     await untilDrained(system)
 
     const ends = [...(await readLogEnds(system))].filter(([, end]) => end > 0n)
@@ -102,6 +124,15 @@ describe.each(setUps.filter(([, isThere]) => isThere))('%s', (_name, _isThere, s
     const events = [...check.seen]
       .filter((each) => each.startsWith(`${topic('events')} `))
       .map((each) => each.split(' ')[1])
+    const causes = (await readTopic(system, topic('events'))).flatMap(({ value }) => {
+      const { type, data } = JSON.parse(value.toString()) as { type: string; data: { correction?: { kind: string } } }
+      return data.correction ? [`${type} ${data.correction.kind}`] : []
+    })
+    expect(causes.sort()).toEqual([
+      'busbar.transaction.corrected.v1 correct',
+      'busbar.transaction.corrected.v1 evidence',
+      'busbar.transaction.ended.v1 close',
+    ])
     expect(events).toEqual(
       expect.arrayContaining([
         'certificate.request-refused',
@@ -117,6 +148,7 @@ describe.each(setUps.filter(([, isThere]) => isThere))('%s', (_name, _isThere, s
         'station.data-transfer',
         'station.disconnected',
         'station.status-changed',
+        'transaction.corrected',
         'transaction.ended',
         'transaction.started',
         'transfer.updated',

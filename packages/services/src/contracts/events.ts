@@ -33,7 +33,10 @@ const transaction = {
   energySource: nullable(text),
   heldReasons: listOf(text),
   flags: listOf(text),
+  /** Who changed it after the end, or ended it in the station's stead, and why. */
+  correction: record({ id: text, kind: oneOf('close', 'correct', 'evidence'), actor: text, reason: text }),
 }
+const told = record(transaction, ['correction'])
 const reservation = record({
   id: text,
   stationId: text,
@@ -171,10 +174,10 @@ export const eventData = {
     vendorErrorCode: nullable(text),
   }),
   'transaction.corrected': record({ ...transaction, previousEnergyWh: nullable(integer) }),
-  'transaction.ended': record(transaction),
-  'transaction.held': record(transaction),
-  'transaction.started': record(transaction),
-  'transaction.updated': record(transaction),
+  'transaction.ended': told,
+  'transaction.held': told,
+  'transaction.started': told,
+  'transaction.updated': told,
   'transfer.updated': transfer,
   'webhook.deleted': record({ webhookId: text }),
   'webhook.disabled': record({ webhookId: text, name: nullable(text), failingSince: time }),
