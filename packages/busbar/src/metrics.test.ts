@@ -60,14 +60,19 @@ test('what waits is counted when the metrics are read, not before', async () => 
       values: [],
     },
     {
-      text: `INSERT INTO webhook (id, name, url, secret, enabled_at, updated_at) VALUES ('${id}9', 'w', 'https://w', 's', now(), now())`,
+      text: `INSERT INTO webhook (id, name, url, secret, enabled, enabled_at, updated_at)
+        VALUES ('${id}9', 'w', 'https://w', 's', true, now(), now()), ('${id}8', 'off', 'https://w', 's', false, now(), now())`,
       values: [],
     },
-    { text: `INSERT INTO webhook_state (webhook_id, failing_since) VALUES ('${id}9', now())`, values: [] },
+    {
+      text: `INSERT INTO webhook_state (webhook_id, failing_since) VALUES ('${id}9', now()), ('${id}8', now())`,
+      values: [],
+    },
     {
       text: `INSERT INTO webhook_delivery (id, webhook_id, event_id, event_type, body, status, created_at, expires_at, due_at)
         VALUES ('${id}1', '${id}9', 'e1', 't', '', 'pending', now(), now(), now() - interval '1 s'),
-          ('${id}2', '${id}9', 'e2', 't', '', 'delivered', now(), now(), NULL)`,
+          ('${id}2', '${id}9', 'e2', 't', '', 'delivered', now(), now(), NULL),
+          ('${id}3', '${id}8', 'e3', 't', '', 'pending', now(), now(), now() - interval '1 s')`,
       values: [],
     },
   ])
