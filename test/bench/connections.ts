@@ -4,6 +4,7 @@ import WebSocket from 'ws'
 import { freePort } from '../support/processes.js'
 import { startDistributed, until } from '../support/system.js'
 import { cpuUs, lineOf, startScript } from './measure.js'
+import { workerServices } from './product.js'
 import { registerStations, stationPassword } from './stations.js'
 
 const stations = 10_000
@@ -19,7 +20,7 @@ export async function measureConnections(): Promise<Record<string, number>> {
   const echo = startScript('reference.ts', { role: 'echo' }, nodeArgs)
   const reference = await connectAll(echo.pid ?? 0, await lineOf(echo, 'ready '), inspectPort, '', 2)
   echo.kill('SIGKILL')
-  const size = { gateways: 1, workers: ['stations,transactions,commands', 'journal,smart-charging,reservations'] }
+  const size = { gateways: 1, workers: Object.values(workerServices) }
   const system = await startDistributed({ ...size, partitions: 12, nodeArgs }, { BUSBAR_LOG_LEVEL: 'warn' })
   try {
     await registerStations(system, warmUp + stations)

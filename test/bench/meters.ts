@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type System, services, startDistributed, until } from '../support/system.js'
 import { cpuUs } from './measure.js'
+import { workerServices } from './product.js'
 import { registerStations } from './stations.js'
 
 const stations = 600
@@ -22,7 +23,7 @@ const sessions = 3
  */
 export async function measureMeters(): Promise<Record<string, number>> {
   const system = await startDistributed(
-    { gateways: 0, workers: ['stations,transactions,commands'], partitions: 12 },
+    { gateways: 0, workers: [workerServices.deciding], partitions: 12 },
     { BUSBAR_LOG_LEVEL: 'warn' },
   )
   try {

@@ -4,7 +4,13 @@ import { registerStations, stationPassword } from './stations.js'
 
 export const stationPrefix = 'BENCH'
 
-/** The running system that is measured; the services that decide nothing here run in a process apart. */
+/** What decides on the calls, and apart from it what decides nothing on them. */
+export const workerServices = {
+  deciding: 'stations,transactions,commands',
+  apart: 'journal,smart-charging,reservations,notifications',
+}
+
+/** The running system that is measured. */
 export interface Product {
   system: System
   /** CPU per call in this order: gateways, workers, the services apart. */
@@ -25,7 +31,7 @@ export async function startProduct({ stations, each = 1, profileFolder }: Produc
   const system = await startDistributed(
     {
       gateways: each,
-      workers: [...Array(each).fill('stations,transactions,commands'), 'journal,smart-charging,reservations'],
+      workers: [...Array(each).fill(workerServices.deciding), workerServices.apart],
       partitions: 12,
       nodeArgs: profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : [],
     },

@@ -66,18 +66,29 @@ async function share(stationCount: number, all: readonly Shared[]): Promise<void
   }
 }
 
-async function repeat({ id, what, goal, once }: Measure, measure: () => Promise<Figures>): Promise<void> {
+/** One that breaks off is told, and the others go on. */
+async function repeat(row: Measure, measure: () => Promise<Figures>): Promise<void> {
+  const { id, what, goal } = row
+  const measured = await measureAll(row, measure).catch((cause: unknown) => {
+    console.error(cause)
+    process.exitCode = 1
+    return `broke off: ${cause instanceof Error ? cause.message : cause}`
+  })
+  const line = `| ${id} | ${what} | ${goal} | ${measured} |`
+  lines.push(line)
+  console.log(line)
+}
+
+async function measureAll({ once }: Measure, measure: () => Promise<Figures>): Promise<string> {
   const figures: Record<string, number[]> = {}
   for (let repetition = 0; repetition < (once ? 1 : Number(given.repetitions)); repetition += 1) {
     for (const [name, value] of Object.entries(await measure())) figures[name] = [...(figures[name] ?? []), value]
   }
-  const measured = Object.entries(figures).map(([name, values]) => {
+  const medians = Object.entries(figures).map(([name, values]) => {
     const [low, high] = [Math.min(...values), Math.max(...values)]
     return `${name} **${round(median(values))}**${values.length > 1 ? ` (${round(low)}–${round(high)})` : ''}`
   })
-  const line = `| ${id} | ${what} | ${goal} | ${measured.join('; ')} |`
-  lines.push(line)
-  console.log(line)
+  return medians.join('; ')
 }
 
 async function profileRows(): Promise<string[]> {
