@@ -111,7 +111,7 @@ export class Claims {
     const seat = new Seat(newcomer.connectionId)
     await channels.subscribe(stationChannel(stationId), seat)
     try {
-      const registered = await ownership.register(stationId, { ...newcomer, gatewayId })
+      const registered = await ownership.register(stationId, { gatewayId, ...newcomer })
       if ('boundTo' in registered) {
         await this.leave(seat, stationId)
         return registered.boundTo
@@ -188,7 +188,7 @@ export class Claims {
   async #register(connection: Connection): Promise<void> {
     const { ownership, gatewayId } = this.#ports
     const stationId = connection.station.id
-    const registered = await this.#unlessAway(ownership.register(stationId, { ...connection.newcomer, gatewayId }))
+    const registered = await this.#unlessAway(ownership.register(stationId, { gatewayId, ...connection.newcomer }))
     if (!registered) return
     if ('boundTo' in registered) {
       this.#unowned.delete(connection)

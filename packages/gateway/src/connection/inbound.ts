@@ -283,7 +283,7 @@ export class Inbound {
   #refuseKept(call: PendingCall, refusal: Refusal): void {
     const { journal, ports } = this.#connection
     this.#keep(call)
-    const extra = { ...namesOf(call), direction: 'in', note: toNote(refusal) }
+    const extra = { direction: 'in', note: toNote(refusal), ...namesOf(call) }
     const masked = journal.masked(call.frame)
     const record = this.#connection.toRecord(ports.topics.sent, 'refused', masked, extra, call.sequence)
     this.#append(record, true, () => this.#answerWithError(call, refusal))

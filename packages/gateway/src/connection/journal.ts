@@ -26,7 +26,7 @@ export class Journal {
 
   /** @param text secrets already masked */
   sent(type: string, text: string, names: CallNames): void {
-    this.#append(type, text, { ...names, direction: 'out' })
+    this.#append(type, text, { direction: 'out', ...names })
   }
 
   answer(type: 'answer' | 'safe-answer', { action, messageId }: CallNames, payload: Payload): void {
@@ -37,7 +37,7 @@ export class Journal {
   /** A call and the CALLERROR it got. */
   refusal(frame: Buffer, names: CallNames, note: string, error: string): void {
     if (!this.#take()) return
-    this.#append('refused', this.masked(frame), { ...names, direction: 'in', note })
+    this.#append('refused', this.masked(frame), { direction: 'in', note, ...names })
     this.sent('error', error, names)
   }
 

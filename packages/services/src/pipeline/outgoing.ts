@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Job, LogRecord, OutboxRow, Topics } from '@busbar/backbone'
 import type { AfterSequence, CommandDraft, Decision, EventDraft, InboundRecord } from './service.js'
 
@@ -78,7 +78,7 @@ export const placeOf = ({ connectionId, sequence }: AfterSequence): AfterSequenc
  */
 function placeId(sender: Sender, record: LogRecord, part: string): string {
   const place = [sender.logId, sender.service, record.topic, record.partition, record.offset, part].join('/')
-  const hex = createHash('sha256').update(place).digest('hex')
+  const hex = hash('sha256', place, 'hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 

@@ -146,7 +146,6 @@ export function mergeDecisions(decisions: readonly Decision[]): Decision {
   if (decisions.length === 1 && decisions[0]) return decisions[0]
   const answer = decisions.find((decision) => decision.answer)?.answer
   return {
-    ...(answer && { answer }),
     events: decisions.flatMap(({ events = [] }) => events),
     commands: decisions.flatMap(({ commands = [] }) => commands),
     jobs: {
@@ -157,5 +156,6 @@ export function mergeDecisions(decisions: readonly Decision[]): Decision {
     verdicts: decisions.flatMap(({ verdicts = [] }) => verdicts),
     quirks: decisions.flatMap(({ quirks = [] }) => quirks),
     records: decisions.flatMap(({ records = [] }) => records),
+    ...(answer && { answer }),
   }
 }

@@ -103,7 +103,7 @@ export function answer<const Response extends object>(
   result: Response,
   rest: Omit<Decision, 'answer'> = {},
 ): Decision & { answer: { result: Response } } {
-  return { ...rest, answer: { result } }
+  return { answer: { result }, ...rest }
 }
 
 /** Becomes `busbar.<type>.v1`; id and time are set by the pipeline. */

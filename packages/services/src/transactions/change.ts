@@ -23,14 +23,14 @@ export function conclude(
   const wasOver = before.endedAt !== null
   if (wasOver && !request) addFlag(transaction, 'late')
   state.keep(transaction, receivedAt)
-  const [was, is] = [toTotals(before), toTotals(transaction)]
-  const isCorrected = wasOver && (request !== null || isOtherTotal(was, is))
+  const totals = wasOver || request ? { before: toTotals(before), after: toTotals(transaction) } : null
+  const isCorrected = wasOver && totals !== null && (request !== null || isOtherTotal(totals.before, totals.after))
   if (isCorrected) addFlag(transaction, 'corrected')
   if (!request && before.corrected?.measuredEnergyWh !== transaction.corrected?.measuredEnergyWh) {
     addFlag(transaction, 'conflict')
   }
   const correction: Correction | null =
-    request || isCorrected
+    totals && (request || isCorrected)
       ? {
           id: request?.id ?? context.newId(),
           transactionId: transaction.id,
@@ -40,8 +40,7 @@ export function conclude(
           refusal: null,
           actor: request?.actor ?? 'station',
           reason: request?.reason ?? 'The station told more after the end.',
-          before: was,
-          after: is,
+          ...totals,
           at: receivedAt,
         }
       : null

@@ -18,11 +18,18 @@ export type Snapshot = Pick<
 > & { flags: readonly string[] }
 
 export function snapshot(transaction: ChargingTransaction): Snapshot {
-  const { status, startedAt, endedAt, energyWh, heldReasons, chargingState } = transaction
-  const { evseNumber, connectorNumber, tokenValue, corrected, flags } = transaction
   return {
-    ...{ status, startedAt, endedAt, energyWh, heldReasons, chargingState },
-    ...{ evseNumber, connectorNumber, tokenValue, corrected, flags },
+    status: transaction.status,
+    startedAt: transaction.startedAt,
+    endedAt: transaction.endedAt,
+    energyWh: transaction.energyWh,
+    heldReasons: transaction.heldReasons,
+    chargingState: transaction.chargingState,
+    evseNumber: transaction.evseNumber,
+    connectorNumber: transaction.connectorNumber,
+    tokenValue: transaction.tokenValue,
+    corrected: transaction.corrected,
+    flags: transaction.flags,
   }
 }
 
@@ -43,6 +50,7 @@ export function toEvents(
   if (isCorrected) types.push('corrected')
   if (types.length === 0 && isDifferent(before, transaction)) types.push('updated')
   if (transaction.heldReasons.some((reason) => !before.heldReasons.includes(reason))) types.push('held')
+  if (types.length === 0) return []
   const data = { ...toEventData(transaction), ...(correction && { correction: toCause(correction) }) }
   return types.map((type) => ({
     type: `transaction.${type}` as const,

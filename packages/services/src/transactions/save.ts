@@ -104,7 +104,7 @@ export function saveState(state: ChargingState): Sql[] {
     ...state.packing.save(),
     ...write(
       insertReadings,
-      state.newReadings.map((row) => ({ ...row, reading: encodeReading(row) })),
+      state.newReadings.map((row) => ({ reading: encodeReading(row), ...row })),
     ),
   ]
 }

@@ -167,7 +167,7 @@ export class ChargingState {
     receivedAt: Date,
   ): ChargingTransaction {
     const bootCount = this.bootCount(identity.stationId)
-    const transaction = newTransaction({ ...identity, ocppId: null, bootCount }, receivedAt)
+    const transaction = newTransaction({ ocppId: null, bootCount, ...identity }, receivedAt)
     this.#index(transaction)
     return transaction
   }
@@ -212,7 +212,7 @@ export class ChargingState {
     meterValues: readonly MeterValue[],
     place: Pick<ReadingRow, 'stationId' | 'evseNumber' | 'connectorNumber' | 'transactionId' | 'receivedAt'>,
   ): void {
-    for (const { sampledAt, samples } of meterValues) this.newReadings.push({ ...place, sampledAt, samples })
+    for (const { sampledAt, samples } of meterValues) this.newReadings.push({ sampledAt, samples, ...place })
     const transaction = this.#byId.get(place.transactionId ?? '')
     if (transaction) this.#noteOver(transaction)
   }

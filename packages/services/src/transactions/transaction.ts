@@ -124,7 +124,6 @@ export function newTransaction(
   at: Date,
 ): ChargingTransaction {
   return {
-    ...identity,
     evseNumber: null,
     connectorNumber: null,
     tokenId: null,
@@ -150,6 +149,7 @@ export function newTransaction(
     corrected: null,
     createdAt: at,
     updatedAt: at,
+    ...identity,
   }
 }
 
