@@ -92,7 +92,10 @@ export const slowloris = row<Size>({
     const held = [...crowds.values()].reduce((sum, { size }) => sum + size, 0)
     const latencies = new Latencies()
     const keptOut: string[] = []
+    let came = 0
     await inParallel(ids.entries(), 25, async ([index, id]) => {
+      if (rig.isOver) return
+      came += 1
       const coming = latencies.measure(rig.connect(id, index))
       const socket = await coming.catch((cause: unknown) => void keptOut.push(`${id}: ${String(cause)}`))
       socket?.close()
@@ -110,7 +113,7 @@ export const slowloris = row<Size>({
       return longest > (kinds[name]?.mayStayMs ?? 0) + slackMs ? [`${name}: ${longest.toFixed(0)} ms`] : []
     })
     return {
-      injected: `${held} slow sockets of ${crowds.size} kinds${slow < asked ? ` (of ${asked}: this machine lets a process open no more)` : ''}, ${stations} stations connecting`,
+      injected: `${held} slow sockets of ${crowds.size} kinds${slow < asked ? ` (of ${asked}: this machine lets a process open no more)` : ''}, ${came} stations connecting`,
       figures: [
         none('stations kept out', keptOut),
         none('slow sockets that stayed longer than they may', overlong),
