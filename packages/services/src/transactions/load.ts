@@ -28,10 +28,9 @@ const selectTokens = sql(`
 // Of tokens with a limit only. A transaction whose station has booted since it last spoke of it is not counted.
 const selectRunning = sql(`
   SELECT t.token_id AS "tokenId", t.id AS "transactionId"
-  FROM token k
-  JOIN charging_transaction t ON t.token_id = k.id AND t.status = 'active' AND NOT 'superseded' = ANY(t.flags)
-  LEFT JOIN station_state s ON s.station_id = t.station_id
-  WHERE k.folded_value = ANY($1) AND k.max_transactions IS NOT NULL AND t.boot_count >= coalesce(s.boot_count, 0)`)
+  FROM charging_transaction t LEFT JOIN station_state s ON s.station_id = t.station_id
+  WHERE t.token_id = ANY($1) AND t.status = 'active' AND NOT 'superseded' = ANY(t.flags)
+    AND t.boot_count >= coalesce(s.boot_count, 0)`)
 
 /** What the operator set, and how often it has booted; either may not be known yet. */
 const selectStations = sql(`
@@ -91,9 +90,8 @@ export async function loadState(session: Session, records: readonly InboundRecor
   const asked = requests.flatMap(({ needs: { request } }) => request ?? [])
   const read = <Result>(wanted: readonly unknown[], statement: () => Sql) =>
     wanted.length === 0 ? [] : session.query<Result>(statement())
-  const [tokens, running, known, aliases, answeredSteps, corrections, unpacked] = await Promise.all([
+  const [tokens, known, aliases, answeredSteps, corrections, unpacked] = await Promise.all([
     read<Token>(folded, () => selectTokens(folded)),
-    read<{ tokenId: string; transactionId: string }>(folded, () => selectRunning(folded)),
     read<StationRow>(stations, () => selectStations(stations)),
     read<Alias>(ocppIds, () => selectAliases(distinct(ocppIds))),
     read<StepRow>(answered, () => selectAnsweredSteps(distinct(answered))),
@@ -102,10 +100,14 @@ export async function loadState(session: Session, records: readonly InboundRecor
   ])
   const bootCounts = new Map(known.map(({ id, bootCount }) => [id, bootCount]))
   const switches = new Map(known.flatMap(({ id, switches }) => (switches ? [[id, switches]] : [])))
-  const transactions = await loadTransactions(session, requests, bootCounts, [
-    ...aliases.map(({ transactionId }) => transactionId),
-    ...answeredSteps.map(({ transactionId }) => transactionId),
-    ...asked.map(({ transactionId }) => transactionId),
+  const limited = tokens.flatMap(({ id, maxTransactions }) => (maxTransactions === null ? [] : [id]))
+  const [running, transactions] = await Promise.all([
+    read<{ tokenId: string; transactionId: string }>(limited, () => selectRunning(limited)),
+    loadTransactions(session, requests, bootCounts, [
+      ...aliases.map(({ transactionId }) => transactionId),
+      ...answeredSteps.map(({ transactionId }) => transactionId),
+      ...asked.map(({ transactionId }) => transactionId),
+    ]),
   ])
   const steps = await loadSteps(session, requests, bootCounts, transactions, aliases)
   return new ChargingState({
