@@ -225,6 +225,7 @@ export class VirtualStation {
       await pause(this.#options.reconnectMs * Math.random(), this.#life.signal)
       await this.#connect().catch(ifOffline)
       if (!this.#accepted) await this.#boot().catch(ifOffline)
+      if (this.#life.signal.aborted) return
       this.#beat()
       void this.#drain()
     }
