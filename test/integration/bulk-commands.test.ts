@@ -13,6 +13,8 @@ const stations: VirtualStation[] = []
 beforeAll(async () => {
   system = await startEmbedded()
   const { key } = await system.api.expect<{ key: string }>('POST', '/api-keys', { name: 'second', role: 'operator' })
+  // As one made on the command line, which another Busbar holds the folder against: an owner of its own.
+  await system.database.query("UPDATE api_key SET owner = 'second' WHERE name = 'second'")
   second = new ApiClient(system.api.url, key)
   const ids = Array.from({ length: fleet }, (_, index) => `BULK-${index}`)
   for (const [index, id] of ids.entries()) {
