@@ -3,9 +3,9 @@ import type { Api, RouteContext } from '../api.js'
 import { audited, auditStatement } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
-import { found, notFound } from '../problems.js'
+import { found, notFound, ProblemError } from '../problems.js'
 import { idParams } from '../schemas.js'
-import { Delivery, deliveryStatus, toDelivery, toWholeDelivery, WholeDelivery } from './webhook-schemas.js'
+import { Delivery, deliveryStatus, stateOf, toDelivery, toWholeDelivery, WholeDelivery } from './webhook-schemas.js'
 
 const deliveryParams = idParams.extend({ deliveryId: z.uuid() })
 const deliveryQuery = pageQuery.extend({ status: deliveryStatus.optional() })
@@ -18,7 +18,7 @@ export function webhookDeliveryRoutes(app: Api, { database, webhooks }: RouteCon
   app.post(
     '/v1/webhooks/:id/test',
     {
-      config: { problems: [404] },
+      config: { problems: [404, 409] },
       schema: {
         tags,
         summary: 'Send a webhook an event that did not happen',
@@ -29,7 +29,9 @@ export function webhookDeliveryRoutes(app: Api, { database, webhooks }: RouteCon
     },
     async (request, reply) => {
       const { id } = request.params
-      found(await prisma.webhook.findUnique({ where: { id } }), 'webhook')
+      const webhook = found(await prisma.webhook.findUnique({ where: { id } }), 'webhook')
+      const state = stateOf(webhook, await prisma.webhookState.findUnique({ where: { webhookId: id } }))
+      if (state === 'off' || state === 'disabled') throw new ProblemError(409, `The webhook is ${state}: switch it on.`)
       const { deliveryId, statement } = webhooks.test(id)
       await database.commit([statement, auditStatement(audited(callerOf(request), 'webhook.test', id))])
       return reply.code(202).send({ deliveryId })

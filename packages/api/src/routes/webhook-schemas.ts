@@ -111,7 +111,7 @@ export function isDisabled({ enabledAt }: WebhookRow, state: StateRow | null): b
   return state?.disabledAt != null && state.disabledAt >= enabledAt
 }
 
-function stateOf(row: WebhookRow, state: StateRow | null) {
+export function stateOf(row: WebhookRow, state: StateRow | null) {
   if (!row.enabled) return 'off'
   if (isDisabled(row, state)) return 'disabled'
   return state?.failingSince ? 'failing' : 'active'

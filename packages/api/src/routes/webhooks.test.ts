@@ -144,3 +144,14 @@ test('a test is a delivery of its own', async () => {
   ])
   expect((await call('POST', `/v1/webhooks/${newId()}/test`)).statusCode).toBe(404)
 })
+
+test('one that is off is sent no test, and whoever asks is told', async () => {
+  const { id } = await create()
+  await call('PATCH', `/v1/webhooks/${id}`, { enabled: false })
+
+  const refused = await call('POST', `/v1/webhooks/${id}/test`)
+
+  expect(refused.statusCode).toBe(409)
+  expect(refused.json().detail).toBe('The webhook is off: switch it on.')
+  expect(await prisma.webhookDelivery.count({ where: { webhookId: id } })).toBe(0)
+})
