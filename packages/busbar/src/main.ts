@@ -1,6 +1,6 @@
 import { type Link, parseAnchor } from '@busbar/api'
 import { createTopics, type ServiceName, serviceNames } from '@busbar/backbone'
-import { EmbeddedPostgresError, migrate } from '@busbar/store'
+import { EmbeddedPostgresError, migrate, UnavailableError } from '@busbar/store'
 import { Command, InvalidArgumentError } from 'commander'
 import type { Logger } from 'pino'
 import { collectDefaultMetrics, Registry } from 'prom-client'
@@ -125,8 +125,8 @@ program
   .action(() => console.log(describeConfig(parseConfig(process.env))))
 
 await program.parseAsync().catch((cause: unknown) => {
-  const isPlain = cause instanceof ConfigError || cause instanceof EmbeddedPostgresError
-  console.error(isPlain ? cause.message : cause)
+  const tellsAll = [ConfigError, EmbeddedPostgresError, UnavailableError].some((kind) => cause instanceof kind)
+  console.error(tellsAll && cause instanceof Error ? cause.message : cause)
   // What was begun may hold the process, such as a client that goes on trying to connect.
   process.exit(1)
 })
