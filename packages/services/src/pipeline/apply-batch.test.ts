@@ -186,15 +186,15 @@ test('of many stations, only a few times as many records are decided as came, wh
   expect(decided).toBeLessThan(8 * names.length)
 })
 
-test('decisions that throw at several stations cost one redo', async () => {
+test('decisions that throw at several stations cost one redo, and each but the first a look at its station alone', async () => {
   const ports = fakePorts()
   const service = recordingService({ bad: fail(new TypeError('a bug of ours')) })
   const from = (station: string, name: string) => call(name, { headers: { ...call(name).headers, station } })
-  let loads = 0
+  const loads: number[] = []
   const { load } = service
-  service.load = (...given) => {
-    loads += 1
-    return load(...given)
+  service.load = (session, records, now) => {
+    loads.push(records.length)
+    return load(session, records, now)
   }
   const batch = batchOf(
     from('CP-1', 'bad'),
@@ -208,7 +208,23 @@ test('decisions that throw at several stations cost one redo', async () => {
 
   expect(saved(ports)).toEqual([['a', 'b', 'c']])
   expect(applied.dead).toHaveLength(2)
-  expect(loads).toBe(2)
+  expect(loads).toEqual([5, 2, 3])
+})
+
+test('a decision that throws only because an earlier one left the state half changed is no dead letter', async () => {
+  const ports = fakePorts()
+  const service = recordingService({ bad: fail(new TypeError('a bug of ours')) })
+  const { decide } = service
+  service.decide = (record, state, context) => {
+    if (state.seen.includes('bad')) throw new TypeError('half changed')
+    return decide(record, state, context)
+  }
+  const from = (station: string, name: string) => call(name, { headers: { ...call(name).headers, station } })
+
+  const applied = await apply(batchOf(from('CP-1', 'bad'), from('CP-2', 'a'), from('CP-3', 'b')), service, ports)
+
+  expect(applied.dead.map(({ record }) => record.headers.station)).toEqual(['CP-1'])
+  expect(saved(ports)).toEqual([['a', 'b']])
 })
 
 test('records of several stations that Postgres takes apart but not together: the later one is the culprit', async () => {

@@ -1,7 +1,7 @@
 import { jobStatements, type LogBatch, type LogRecord } from '@busbar/backbone'
 import { OcppError } from '@busbar/ocpp'
 import { DataError, newId, OffsetConflictError, type Sql, UnavailableError } from '@busbar/store'
-import { findCulprits, type Refusal } from './culprits.js'
+import { type Culprit, findCulprits, type Refusal } from './culprits.js'
 import { deadLetterStatement } from './dead-letter.js'
 import { parseRecord } from './inbound.js'
 import type { ServiceMetrics } from './metrics.js'
@@ -20,10 +20,10 @@ export interface AppliedBatch extends CommittedBatch {
   dead: readonly { record: LogRecord; cause: unknown }[]
 }
 
-/** Decisions threw: the batch is decided again without these records, of any station the first. */
+/** Decisions threw, of any station the first. */
 interface Poisoned {
   kind: 'poisoned'
-  poisoned: { record: InboundRecord; cause: unknown }[]
+  poisoned: Culprit[]
 }
 
 interface Decided {
@@ -64,7 +64,9 @@ export async function applyBatch<State>(batch: LogBatch, service: Service<State>
         }
       }
       tools.metrics.redos.inc({ service: service.name, reason: 'decision' })
-      for (const { record, cause } of attempt.poisoned) dead.set(record.record, cause)
+      for (const { record, cause } of await confirm(attempt.poisoned, records, service, tools, now)) {
+        dead.set(record.record, cause)
+      }
     } catch (cause) {
       if (!isFaultOfData(cause)) throw cause
       tools.metrics.redos.inc({ service: service.name, reason: 'data' })
@@ -102,7 +104,7 @@ async function decideAll<State>(
   const stop = tools.metrics.decideSeconds.startTimer({ service: service.name })
   const state = await tools.ports.database.pipelined((session) => service.load(session, records, now))
   const decided: Decided['decided'] = []
-  const poisoned = new Map<string, Poisoned['poisoned'][number]>()
+  const poisoned = new Map<string, Culprit>()
   for (const record of records) {
     const { stationId: id, protocol } = record
     // What else this station said is decided once its state is whole again.
@@ -126,6 +128,26 @@ async function decideAll<State>(
   ]
   stop()
   return { kind: 'decided', decided, statements }
+}
+
+/**
+ * The first that threw is at fault. Of those after it the state may be, which the first left half changed: at fault is what
+ * throws in its station's own company as well.
+ */
+async function confirm<State>(
+  poisoned: readonly Culprit[],
+  records: readonly InboundRecord[],
+  service: Service<State>,
+  tools: Tools,
+  now: Date,
+): Promise<Culprit[]> {
+  const sure = poisoned.slice(0, 1)
+  for (const { record } of poisoned.slice(1)) {
+    const company = records.slice(0, records.indexOf(record) + 1).filter((each) => each.stationId === record.stationId)
+    const alone = await decideAll(company, service, tools, now)
+    if (alone.kind === 'poisoned') sure.push(...alone.poisoned)
+  }
+  return sure
 }
 
 async function commit<State>(statements: readonly Sql[], service: Service<State>, tools: Tools): Promise<void> {
