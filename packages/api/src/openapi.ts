@@ -1,5 +1,4 @@
 import swagger, { type SwaggerTransformObject } from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { RouteOptions } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -109,7 +108,8 @@ export async function registerOpenApi(app: Api): Promise<void> {
     transform: createJsonSchemaTransform({ zodToJsonConfig }),
     transformObject: withoutInputs,
   })
-  await app.register(swaggerUi, {
+  // The reader is many files that no other role has a use for.
+  await app.register(import('@fastify/swagger-ui'), {
     routePrefix: '/docs',
     uiConfig: { persistAuthorization: false, validatorUrl: null, docExpansion: 'none' },
     // The page styles its elements inline. No upgrade-insecure-requests: a deployment without TLS has a /docs too.
