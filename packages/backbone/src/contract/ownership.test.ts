@@ -34,7 +34,7 @@ describe.each(sides)('ownership, $name', (side) => {
     kind: 'command',
     commandId: 'k1',
     callIndex: 0,
-    expiresAt: '2026-01-01T00:00:00.000Z',
+    expiresAt: '2099-01-01T00:00:00.000Z',
     action: 'Reset',
     payload: { type: 'Hard', note: '"}\u0000%s \\' },
   })
@@ -112,6 +112,18 @@ describe.each(sides)('ownership, $name', (side) => {
     expect(await ownership.dispatch(station, { ...command(), callIndex: 1 })).toMatchObject({ receivers: 1 })
     await until(() => heard.length === 2)
     expect(heard).toMatchObject([{ callIndex: 0 }, { callIndex: 1 }])
+  })
+
+  test('what has expired is not handed out, and whoever was handed it before is still known', async () => {
+    await own(station, 'c1', gateway, 'ocpp1.6')
+    const { heard } = await listen()
+    const late = { ...command(), expiresAt: new Date(Date.now() - 1).toISOString() }
+    await ownership.dispatch(station, command())
+
+    expect(await ownership.dispatch(station, late)).toBe('repeated')
+    expect(await ownership.dispatch(station, { ...late, callIndex: 1 })).toBe('expired')
+    await until(() => heard.length === 1)
+    expect(heard).toMatchObject([{ callIndex: 0 }])
   })
 
   test('the owner is found while it is one, with the version it speaks', async () => {

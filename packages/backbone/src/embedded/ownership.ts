@@ -86,11 +86,13 @@ export function createLocalOwnership(channels: LocalStationChannels, database: D
       }
       const call = `${stationId}:${command.commandId}/${command.callIndex}`
       if (sent.has(call)) return 'repeated'
+      const expiresAt = Date.parse(command.expiresAt)
+      if (now >= expiresAt) return 'expired'
       const owner = owners.get(stationId)
       if (!owner) return { receivers: 0, epoch: null, gatewayId: null }
       const { epoch, gatewayId } = owner
       const receivers = channels.send(stationChannel(stationId), { ...command, epoch })
-      if (receivers > 0) sent.set(call, Math.max(now, Date.parse(command.expiresAt)) + rememberedForMs)
+      if (receivers > 0) sent.set(call, expiresAt + rememberedForMs)
       return { receivers, epoch, gatewayId }
     },
     renewLease: async (gatewayId) => {

@@ -55,10 +55,14 @@ export interface Ownership {
   /**
    * Reads the epoch and publishes the command with it in one step, each CALL of a command to one connection at most:
    * whoever comes with it again has lost what it knew, as a Postgres that was restored.
-   * @returns repeated: somebody was handed it before; unsure: no word within 1 s, it may be on its way
+   * @returns repeated: somebody was handed it before; expired: nobody was, and it is too late now; unsure: no word within
+   *   1 s, it may be on its way
    * @throws UnavailableError when it was not sent
    */
-  dispatch(stationId: string, command: Omit<CommandMessage, 'epoch'>): Promise<Dispatched | 'repeated' | 'unsure'>
+  dispatch(
+    stationId: string,
+    command: Omit<CommandMessage, 'epoch'>,
+  ): Promise<Dispatched | 'repeated' | 'expired' | 'unsure'>
   /**
    * Says "I live" for the next `leaseMs`.
    * @returns whether the lease was known. If not, it is the first, it lapsed, or the store lost what it held: then the

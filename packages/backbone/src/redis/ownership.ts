@@ -60,10 +60,14 @@ const unregister = `
   redis.call('SREM', ARGV[1] .. 'stations:' .. stored[2], ARGV[2])
   return 1`
 
-/** @param ARGV prefix, station, channel, the command's JSON without its opening brace, name of the CALL, ms to know it */
+/**
+ * @param ARGV prefix, station, channel, the command's JSON without its opening brace, name of the CALL, ms to know it, ms
+ *   until it expires
+ */
 const dispatch = `
   local sent = ARGV[1] .. 'sent:' .. ARGV[5]
-  if redis.call('EXISTS', sent) == 1 then return false end
+  if redis.call('EXISTS', sent) == 1 then return 'repeated' end
+  if tonumber(ARGV[7]) <= 0 then return 'expired' end
   local stored = redis.call('HMGET', ARGV[1] .. 'owner:' .. ARGV[2], 'epoch', 'gateway')
   if not stored[1] then return {0, false, false} end
   local receivers = redis.call('PUBLISH', ARGV[3], '{"epoch":' .. stored[1] .. ',' .. ARGV[4])
@@ -135,17 +139,13 @@ export function createRedisOwnership(redis: Redis, prefix: string, metrics: Back
     dispatch: async (stationId, command) => {
       if (redis.status !== 'ready') throw new UnavailableError('Redis is away')
       const channel = prefix + stationChannel(stationId)
-      const knownForMs = Math.max(0, Date.parse(command.expiresAt) - Date.now()) + rememberedForMs
+      // A worker may have slept since its commit.
+      const leftMs = Date.parse(command.expiresAt) - Date.now()
+      const call = [openJson(command), callName(stationId, command)]
       try {
-        const result = await run(
-          'dispatch',
-          stationId,
-          channel,
-          openJson(command),
-          callName(stationId, command),
-          knownForMs,
-        )
-        return result === null ? 'repeated' : toDispatched(result as [number, string | null, string | null])
+        const result = await run('dispatch', stationId, channel, ...call, leftMs + rememberedForMs, leftMs)
+        if (result === 'repeated' || result === 'expired') return result
+        return toDispatched(result as [number, string | null, string | null])
       } catch (cause) {
         if (cause instanceof UnavailableError) return 'unsure'
         throw cause

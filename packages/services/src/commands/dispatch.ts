@@ -15,7 +15,7 @@ export async function dispatchAll(dispatches: readonly Dispatch[], ports: Dispat
 
 async function dispatchOne({ stationId, command }: Dispatch, ports: DispatchPorts): Promise<void> {
   const { ownership, log, topics } = ports.backbone
-  const word = await wordOn(() => ownership.dispatch(stationId, command), new Date(command.expiresAt), ports)
+  const word = await wordOn(() => ownership.dispatch(stationId, command))
   if (!word) return
   const { commandId, callIndex, action } = command
   const at = (ports.clock?.() ?? new Date()).toISOString()
@@ -30,16 +30,11 @@ async function dispatchOne({ stationId, command }: Dispatch, ports: DispatchPort
 type Word = { outcome: 'expired' } | { outcome: 'undeliverable' | 'lost'; error: { code: string; description: string } }
 
 /** Null when somebody took it, and will say what became of it. */
-async function wordOn(
-  dispatch: () => ReturnType<Ownership['dispatch']>,
-  expiresAt: Date,
-  { clock }: DispatchPorts,
-): Promise<Word | null> {
-  // A worker may have slept since its commit.
-  if ((clock?.() ?? new Date()) >= expiresAt) return { outcome: 'expired' }
+async function wordOn(dispatch: () => ReturnType<Ownership['dispatch']>): Promise<Word | null> {
   try {
     const dispatched = await dispatch()
     if (dispatched === 'repeated') return null
+    if (dispatched === 'expired') return { outcome: 'expired' }
     if (dispatched === 'unsure') {
       const description = 'The way to the gateways broke off: the station may have got it'
       return { outcome: 'lost', error: { code: 'ChannelsUnavailable', description } }

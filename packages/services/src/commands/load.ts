@@ -2,6 +2,7 @@ import type { Topics } from '@busbar/backbone'
 import type { Protocol } from '@busbar/ocpp'
 import type { Session } from '@busbar/store'
 import type { InboundRecord } from '../pipeline/service.js'
+import { isRequest } from './behind-requests.js'
 import type { Command } from './command.js'
 import { idFieldsOf, reportsId } from './ids.js'
 import { passwordActions } from './password.js'
@@ -34,8 +35,8 @@ export async function loadState(
   records: readonly InboundRecord[],
   topics: Pick<Topics, 'commands'>,
 ): Promise<CommandsState> {
-  const ofLane = records.filter((record) => record.record.topic !== topics.commands)
-  const requests = records.filter((record) => record.record.topic === topics.commands).map(parseRequest)
+  const ofLane = records.filter((record) => !isRequest(record, topics))
+  const requests = records.filter((record) => isRequest(record, topics)).map(parseRequest)
   const lostStations = stationsOf(ofLane.filter((record) => record.type === 'gateway-lost'))
   const openStations = stationsOf(
     ofLane.filter((record) => ['gateway-lost', 'superseded', 'follow-up'].includes(record.type)),

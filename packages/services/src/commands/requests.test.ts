@@ -92,6 +92,7 @@ test('a request that waited longer in the log than a command lasts is expired', 
   const record = world.request(stop)
   world.now = later(46)
   await world.apply([record])
+  await world.apply(world.takeAppended())
   expect(world.dispatched).toEqual([])
   expect(await commands()).toMatchObject([{ status: 'expired' }])
 })

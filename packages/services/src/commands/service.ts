@@ -4,6 +4,7 @@ import { OcppError } from '@busbar/ocpp'
 import { Counter, type Registry } from 'prom-client'
 import { outboxSource } from '../pipeline/outgoing.js'
 import type { CommittedBatch, Decision, DecisionContext, InboundRecord, Ports, Service } from '../pipeline/service.js'
+import { isRequest } from './behind-requests.js'
 import type { CommandStatus } from './command.js'
 import { dispatchAll } from './dispatch.js'
 import { loadState } from './load.js'
@@ -53,7 +54,7 @@ export function createCommandsService(
     topics: (names) => [names.commands, names.outcomes],
     load: (database, records) => loadState(database, records, backbone.topics),
     decide: (record, state, context) =>
-      record.record.topic === backbone.topics.commands
+      isRequest(record, backbone.topics)
         ? takeRequest(record, state, context, vault)
         : decideLane(record, state, context),
     save: (state) => state.save(),

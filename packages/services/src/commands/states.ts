@@ -44,10 +44,12 @@ export interface Step {
   dispatch: number | null
 }
 
-/** Takes a queued command up: marks its first CALL as handed out, or ends it when its time is over. */
+/**
+ * Takes a queued command up: marks its first CALL as handed out, whatever the time. Books that were set back read requests
+ * again that have been answered: only who hands out can tell that one was never handed out and has expired.
+ */
 export function start(command: Command, payloads: readonly Payload[], now: Date): Step {
   if (command.status !== 'queued') return { command, dispatch: null }
-  if (now >= command.expiresAt) return { command: complete(command, 'expired', now), dispatch: null }
   const calls = payloads.map((payload) => toCall(payload === command.payload ? undefined : payload))
   return dispatchCall({ ...command, status: 'dispatched', dispatchedAt: now, calls }, 0, command.expiresAt, now)
 }
@@ -87,7 +89,8 @@ export function settle(command: Command, outcome: CallOutcome, now: Date): Step 
   const merged = mergeInto(settled, outcome)
   const next = outcome.callIndex + 1
   if (next < command.calls.length && goesOn(command, outcome)) {
-    return dispatchCall(merged, next, laterOf(command.expiresAt, plusSeconds(now, defaultExpirySeconds)), now)
+    // By the time of the answer: who reads it again sends nothing that its first reader's time is over for.
+    return dispatchCall(merged, next, laterOf(command.expiresAt, plusSeconds(outcome.at, defaultExpirySeconds)), now)
   }
   return { command: complete(merged, finalStatus(merged, outcome), now), dispatch: null }
 }

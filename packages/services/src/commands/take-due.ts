@@ -1,5 +1,6 @@
 import { mergeDecisions } from '../pipeline/parts.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
+import { behindRequests, isBehindRequests } from './behind-requests.js'
 import type { Command, Conclusion } from './command.js'
 import { jobKinds, toEffects, toJob } from './effects.js'
 import type { CommandsState } from './state.js'
@@ -20,6 +21,10 @@ export function takeDue(record: InboundRecord, state: CommandsState, context: De
   }
   if (kind === jobKinds.followUp) return change(command, missFollowUps(command), state, context, [done])
 
+  // Its request may be about to be read again, and may have been handed out.
+  if (command.status === 'queued' && !isBehindRequests(record, context.topics) && now >= command.expiresAt) {
+    return behindRequests(record, context.topics)
+  }
   const due = fallDue(command, now)
   const dueAt = verdictDueAt(due)
   if (dueAt) return { jobs: { put: [toJob(jobKinds.verdict, due, dueAt)], remove: [] } }
@@ -77,7 +82,8 @@ export function takeFollowUp(record: InboundRecord, state: CommandsState, contex
   const { type, requestId, complete, commandId, followUp } = record.payload
   if (type === 'transfer') {
     const command = state.find(String(commandId))
-    if (command?.stationId !== record.stationId || !isConclusion(followUp)) return {}
+    if (!command) return behindRequests(record, context.topics)
+    if (command.stationId !== record.stationId || !isConclusion(followUp)) return {}
     return change(command, concludeFollowUp(command, 0, followUp), state, context)
   }
   if (typeof requestId !== 'number' || complete !== true) return {}
@@ -86,7 +92,7 @@ export function takeFollowUp(record: InboundRecord, state: CommandsState, contex
     .ofStation(record.stationId)
     .filter((each) => callOfRequest(each, requestId) !== -1)
     .sort((left, right) => right.createdAt.getTime() - left.createdAt.getTime())[0]
-  if (!command) return {}
+  if (!command) return behindRequests(record, context.topics)
   return change(command, concludeFollowUp(command, callOfRequest(command, requestId), 'complete'), state, context)
 }
 

@@ -3,7 +3,8 @@ import type { Vault } from '@busbar/store'
 import { isObject } from '../pipeline/objects.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { toAnswerVerdict } from './answer-verdict.js'
-import { type Command, type CommandError, type OutcomeKind, payloadOf } from './command.js'
+import { behindRequests } from './behind-requests.js'
+import { type Command, type CommandError, isComplete, type OutcomeKind, payloadOf } from './command.js'
 import { toEffects } from './effects.js'
 import { noteReported } from './ids.js'
 import { concludePassword } from './password.js'
@@ -32,9 +33,10 @@ export function takeOutcome(
   { now, topics }: DecisionContext,
   vault: Vault,
 ): Decision {
-  const { commandId } = record.payload
+  const { commandId, callIndex } = record.payload
   const before = typeof commandId === 'string' ? state.find(commandId) : undefined
-  if (!before || before.stationId !== record.stationId) return {}
+  if (before && before.stationId !== record.stationId) return {}
+  if (!before || isAhead(before, callIndex)) return behindRequests(record, topics)
   const { outcome, quirks } = parseOutcome(record, before)
   const step = settle(before, outcome, now)
   if (step.command === before) return {}
@@ -47,6 +49,11 @@ export function takeOutcome(
   if (secret) state.changeSecret(secret)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
   return { ...toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics }), quirks }
+}
+
+/** Of a CALL that is still to be handed out, by these books. */
+function isAhead(command: Command, callIndex: unknown): boolean {
+  return !isComplete(command) && typeof callIndex === 'number' && !command.calls[callIndex]?.dispatchedAt
 }
 
 /** @throws Error for a record that our own side would never write */

@@ -1,6 +1,7 @@
 import type { Violation } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import { isObject } from '../pipeline/objects.js'
+import { nameId } from '../pipeline/outgoing.js'
 import type { AfterSequence, Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { type Command, type CommandError, isComplete } from './command.js'
 import { resultRecord, toEffects, toResultRecord } from './effects.js'
@@ -59,13 +60,13 @@ function takeUp(
   afterSequence?: AfterSequence,
 ): Decision {
   if (command.status !== 'queued') return {}
-  const refusal = now < command.expiresAt ? refusePasswordChange(command, state, vault) : null
+  const refusal = refusePasswordChange(command, state, vault)
   if (refusal) {
     const refused: Command = { ...command, status: 'error', error: refusal, completedAt: now }
     state.put(refused)
     return toEffects({ before: command, after: refused, dispatch: null, now, topics })
   }
-  const step = start(command, now < command.expiresAt ? toPayloads(command, state) : [], now)
+  const step = start(command, toPayloads(command, state), now)
   state.put(step.command)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
   return toEffects({ before: command, after: step.command, dispatch: step.dispatch, now, topics, afterSequence })
@@ -128,12 +129,17 @@ function prepare(request: ParsedRequest, state: CommandsState, context: Decision
   const allowed = station?.allowed.length ? station.allowed : (['ocpp2.0.1', 'ocpp1.6'] as const)
   const protocols = station?.protocol ? [station.protocol] : allowed
   const place = {
-    id: request.commandId ?? context.newId(),
+    id: idOf(request),
     now: context.now,
     askedAt: context.record.record.appendedAt,
   }
   const attempts = protocols.map((protocol) => prepareCommand(request, protocol, vault, place))
   return attempts.find((attempt) => attempt.kind === 'ok') ?? attempts[0] ?? null
+}
+
+/** Where a request names none, the same one each time the log brings it: by it is known what was handed out before. */
+function idOf({ commandId, requestedBy, idempotencyKey }: ParsedRequest): string {
+  return commandId ?? nameId('command', JSON.stringify([requestedBy, idempotencyKey]))
 }
 
 /** Kept with its verdict, so that the station's list of commands shows it. */
@@ -146,7 +152,7 @@ function keepRefused(
 ): Decision {
   const { now, topics } = context
   const protocol = state.station(request.stationId)?.protocol ?? null
-  const queued = toCommand(request, protocol, vault, { id: request.commandId ?? context.newId(), now })
+  const queued = toCommand(request, protocol, vault, { id: idOf(request), now })
   const command: Command = { ...queued, status: 'error', error, completedAt: now }
   state.add(command, toAudit(request, command, context))
   return toEffects({ before: null, after: command, dispatch: null, now, topics })

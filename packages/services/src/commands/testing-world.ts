@@ -32,6 +32,8 @@ export function commandsWorld(database: Database) {
     topics,
     /** What station channels took, or would not take. */
     dispatched: [] as Omit<CommandMessage, 'epoch'>[],
+    /** What Redis knows as handed out. */
+    handedOut: new Set<string>(),
     dispatch: (): Dispatched | 'repeated' | 'unsure' => connected,
     /** When the log holds what a commit left for it. */
     flush: async (): Promise<void> => {},
@@ -55,6 +57,12 @@ export function commandsWorld(database: Database) {
     },
     /** The records the service itself put onto the log since. */
     takeAppended: (): LogRecord[] => ports.appended.splice(0).map(toLogRecord),
+    /** What left for the topic of the requests since. */
+    takeRequested(): LogRecord[] {
+      const requested = world.sent.filter(({ topic }) => topic === topics.commands)
+      world.sent = world.sent.filter((row) => !requested.includes(row))
+      return requested.map(toLogRecord)
+    },
     /** What the API does with a request. */
     async send(request: Partial<IntakeRequest> = {}): Promise<{ id: string; isNew: boolean; records: LogRecord[] }> {
       const prepared = world.intake.prepare({
@@ -116,8 +124,14 @@ export function commandsWorld(database: Database) {
   ports.backbone.outbox.flush = () => world.flush()
   ports.backbone.ownership = {
     dispatch: async (_stationId: string, command: Omit<CommandMessage, 'epoch'>) => {
+      const call = `${command.commandId}/${command.callIndex}`
+      if (world.handedOut.has(call)) return 'repeated'
+      if (clock() >= new Date(command.expiresAt)) return 'expired'
       const taken = world.dispatch()
-      if (typeof taken === 'object' && taken.receivers > 0) world.dispatched.push(command)
+      if (typeof taken === 'object' && taken.receivers > 0) {
+        world.handedOut.add(call)
+        world.dispatched.push(command)
+      }
       return taken
     },
   } as typeof ports.backbone.ownership

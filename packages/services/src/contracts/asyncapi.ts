@@ -1,4 +1,5 @@
 import type { Topics } from '@busbar/backbone'
+import { behindRequestsTypes } from '../commands/behind-requests.js'
 import { eventData } from './events.js'
 import {
   anything,
@@ -27,7 +28,10 @@ interface Message {
 export function describeTopics(topics: Topics): object {
   const channels = [
     channel('events', topics.events, 'Facts, as CloudEvents 1.0. At least once: drop repeated ids.', events),
-    channel('commands', topics.commands, 'Wishes for a station; programs of yours may write here.', [commandRequest]),
+    channel('commands', topics.commands, 'Wishes for a station; programs of yours may write here.', [
+      commandRequest,
+      ...lane.filter(({ name }) => behindRequestsTypes.includes(name)),
+    ]),
     channel('commandResults', topics.commandResults, 'What became of each command.', [commandResult]),
     channel(
       'sent',

@@ -72,13 +72,14 @@ function toCommandRequest(draft: CommandDraft, record: InboundRecord, sender: Se
 /** A record is one too. */
 export const placeOf = ({ connectionId, sequence }: AfterSequence): AfterSequence => ({ connectionId, sequence })
 
-/**
- * An id made of a record's place in the log, so that a redo sends the same id again and receivers can drop it.
- * @returns a UUID of version 8
- */
-function placeId(sender: Sender, record: LogRecord, part: string): string {
-  const place = [sender.logId, sender.service, record.topic, record.partition, record.offset, part].join('/')
-  const hex = hash('sha256', place, 'hex')
+/** An id made of a record's place in the log, so that a redo sends the same id again and receivers can drop it. */
+function placeId(sender: Sender, { topic, partition, offset }: LogRecord, part: string): string {
+  return nameId(sender.logId, sender.service, topic, partition, offset, part)
+}
+
+/** @returns a UUID of version 8, the same for the same names */
+export function nameId(...names: readonly (string | number | bigint)[]): string {
+  const hex = hash('sha256', names.join('/'), 'hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
