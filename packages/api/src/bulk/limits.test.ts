@@ -21,7 +21,8 @@ test('more than 50 stations, or more than a tenth of the fleet a minute, needs a
     needsApproval({ stations, pacePerMinute }, 200, open)
   expect(alone(50, 20)).toBe(false)
   expect(alone(51, 20)).toBe(true)
-  expect(alone(10, 21)).toBe(true)
+  expect(alone(21, 21)).toBe(true)
+  expect(alone(20, 6_000)).toBe(false)
   // Many small ones are one large one.
   expect(alone(10, 20, 40)).toBe(false)
   expect(alone(11, 20, 40)).toBe(true)

@@ -21,5 +21,7 @@ export function switchedAlonePerMinute(fleet: number): number {
  * @param open stations of bulk commands that need no approval and are not over, and those that their maker switched alone
  */
 export function needsApproval(wish: { stations: number; pacePerMinute: number }, fleet: number, open: number): boolean {
-  return wish.stations + open > stationsAlone || wish.pacePerMinute > unapprovedPerMinute(fleet)
+  // A pace above the number of stations sends no more of them in a minute.
+  const aMinute = Math.min(wish.pacePerMinute, wish.stations)
+  return wish.stations + open > stationsAlone || aMinute > unapprovedPerMinute(fleet)
 }
