@@ -164,6 +164,17 @@ describe('limits', () => {
     await limited.stop()
   })
 
+  test('a tool that hurries for a moment is slowed and not refused', async () => {
+    const limited = await startTestApi({ config: { requestsPerMinutePerKey: 600 } })
+    const startedAt = performance.now()
+    const answers = await Promise.all(Array.from({ length: 15 }, () => limited.request('viewer', { url: '/v1/sites' })))
+
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(15).fill(200))
+    // Ten at once, then one every 101.5 ms.
+    expect(performance.now() - startedAt).toBeGreaterThan(500)
+    await limited.stop()
+  })
+
   test('an address that tries keys is shut out before the database is asked again', async () => {
     const guarded = await startTestApi({ config: { failuresPerMinutePerAddress: 2 } })
     const guess = (key: string) => guarded.app.inject({ url: '/v1/sites', headers: { authorization: `Bearer ${key}` } })

@@ -18,6 +18,7 @@ import { KeyRing } from './key-ring.js'
 import { OidcTokens } from './oidc.js'
 import { describeRoute, registerOpenApi } from './openapi.js'
 import { operations } from './operations/index.js'
+import { paceCallers } from './pace.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
 import { notFound, ProblemError, problemType, sendProblem } from './problems.js'
 import { measureRequests } from './request-metrics.js'
@@ -81,18 +82,11 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
   })
-  await app.register(rateLimit, {
-    hook: 'preParsing',
-    max: config.requestsPerMinutePerKey,
-    timeWindow: 60_000,
-    keyGenerator: (request) => request.caller?.id ?? '',
-    allowList: (request) => request.caller === null,
-    errorResponseBuilder: (_, { after }) =>
-      new ProblemError(429, `Too many requests with this key; retry in ${after}.`),
-  })
+  await app.register(rateLimit, { global: false })
   measureRequests(app, ports.metrics)
   limitArrival(app, config)
   authenticateAll(app, config, ports, authorities)
+  paceCallers(app, config.requestsPerMinutePerKey)
   await registerOpenApi(app)
   app.get('/docs/asyncapi.json', { schema: { hide: true } }, () => ports.asyncApi)
 

@@ -31,8 +31,8 @@ export function authenticateAll(
   const audit = new AccessAudit(database)
   const failures = app.createRateLimit({
     max: config.failuresPerMinutePerAddress,
+    timeWindow: 60_000,
     keyGenerator: (request: FastifyRequest) => request.ip,
-    allowList: () => false,
   })
   app.decorateRequest('caller', null)
   app.addHook('onRequest', async (request) => {
