@@ -165,14 +165,16 @@ describe('safe answers', () => {
     expect(safe('ocpp2.0.1', 'TransactionEvent', { idToken: {} })).toEqual({ idTokenInfo: { status: 'Accepted' } })
   })
 
-  test('repeat the registration; a station without one waits', () => {
+  test('repeat the registration; a station without one waits, for half a minute', () => {
     const boot = rowOf('ocpp1.6', 'BootNotification')
     expect(boot.safeAnswer?.({}, context)).toEqual({
       status: 'Accepted',
       currentTime: '2026-01-01T00:00:00.000Z',
       interval: 300,
     })
-    expect(boot.safeAnswer?.({}, { ...context, registration: null })).toMatchObject({ status: 'Pending' })
+    const waiting = { status: 'Pending', interval: 30 }
+    expect(boot.safeAnswer?.({}, { ...context, registration: null })).toMatchObject(waiting)
+    expect(boot.safeAnswer?.({}, { ...context, registration: 'Pending' })).toMatchObject(waiting)
   })
 
   test('exist for these only', () => {
