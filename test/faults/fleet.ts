@@ -67,9 +67,10 @@ export class Fleet {
     return new Fleet(rig, prefix, stations, commandsPerSecond)
   }
 
-  /** All charge, each at its last connector, and are commanded until the work is done; then each ends its session. */
+  /** All charge, each at its last connector, and are commanded until the work is done; then each ends its session. The row's time begins with it. */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     const life = new AbortController()
+    this.rig.begin()
     const charging = this.stations.map(async (station) => {
       while (!life.signal.aborted) {
         await sleep(this.#random.integer(0, 800))

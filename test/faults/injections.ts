@@ -10,42 +10,61 @@ import { Latencies, type Rig } from './rig.js'
 export interface Injection {
   name: string
   inject(): unknown
-  heal(): unknown
+  /** Left out where nothing stays away: something was lost, and that was all. */
+  heal?(): unknown
 }
 
 export interface Schedule {
+  /** In turns; the first turn of each is played whatever the clock says. */
   times: number
+  /** As long as the row's time leaves for each of them, at most. */
   awaySeconds: number
   /** In which all is as before, once it is given back. */
   goalSeconds: number
 }
 
+/** What is looked at besides. */
+export interface Watch {
+  /** While it is away. @param awaySeconds how long that is */
+  meanwhile?(injection: Injection, awaySeconds: number): Promise<unknown>
+  /** From the moment when it is back. */
+  afterwards?(): Promise<unknown>
+}
+
+/** How long each stays away: as was asked, or as the row's time leaves for each. */
+export function secondsAway(rig: Rig, asked: number, injections: readonly Injection[]): number {
+  return rig.share(asked, injections.filter(({ heal }) => heal).length)
+}
+
 /**
  * Takes one thing away after the other, each at a moment of the seed's, and measures how long the stations and the
  * services' backlog take once it is back.
- * @param meanwhile what is looked at while it is away
+ * @returns awaySeconds: of each that stayed away
  */
 export async function playInjections(
   fleet: Fleet,
   nemesis: Nemesis,
-  { times, awaySeconds, goalSeconds }: Schedule,
+  { times, awaySeconds: asked, goalSeconds }: Schedule,
   injections: readonly Injection[],
-  meanwhile: (injection: Injection) => Promise<unknown> = async () => {},
-): Promise<Recoveries> {
+  { meanwhile, afterwards }: Watch = {},
+): Promise<Recoveries & { awaySeconds: number }> {
   const { rig } = fleet
   const each = new Latencies()
   const order = rig.random.shuffled(injections)
-  for (let index = 0; index < times && !rig.isOver; index += 1) {
+  const awaySeconds = secondsAway(rig, asked, injections)
+  for (let index = 0; index < times && (index < order.length || !rig.isOver); index += 1) {
     const injection = order[index % order.length] as Injection
     await sleep(rig.random.integer(500, 2_000))
     nemesis.tell(injection.name)
     await injection.inject()
-    await Promise.all([sleep(awaySeconds * 1_000), meanwhile(injection)])
-    nemesis.tell(`no more: ${injection.name}`)
-    await injection.heal()
-    await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+    if (injection.heal) {
+      await Promise.all([sleep(awaySeconds * 1_000), meanwhile?.(injection, awaySeconds)])
+      nemesis.tell(`no more: ${injection.name}`)
+      await injection.heal()
+    }
+    await Promise.all([each.measure(Promise.all([fleet.served(), caughtUp(rig)])), afterwards?.()])
   }
-  return { times: each.count, each, goalSeconds }
+  return { times: each.count, each, goalSeconds, awaySeconds }
 }
 
 /** The services have applied all that the log holds at this moment. */

@@ -41,7 +41,8 @@ export async function checkInvariants(rig: Rig, held: Held, recoveries: Recoveri
   const report = await checkLedgers(rig.system, held.stations)
   const [times, lost, difference, twice, thrownAway, commands, recovery] = invariantNames
   return [
-    shown(times, recoveries.times),
+    // What was never done shows nothing.
+    { ...shown(times, recoveries.times), isMet: recoveries.times > 0 },
     none(lost, report.missing),
     { ...exactly(difference, report.differenceWh, 0), examples: report.wrongEnergy.slice(0, 5) },
     none(twice, report.doubled),

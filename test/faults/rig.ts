@@ -33,8 +33,8 @@ export class Rig {
   readonly issuer: Issuer
   readonly random: Random
   readonly #services: OwnServices | null
-  readonly #endsAt: number
-  readonly #halfTime: number
+  readonly #seconds: number
+  #startedAt = Date.now()
   readonly #booted = new Set<string>()
 
   constructor({ system, doors, issuer, services }: Omit<TestBed, 'stop'>, seed: number, minutes: number) {
@@ -43,8 +43,7 @@ export class Rig {
     this.issuer = issuer
     this.#services = services
     this.random = new Random(seed)
-    this.#endsAt = Date.now() + minutes * 60_000
-    this.#halfTime = Date.now() + minutes * 30_000
+    this.#seconds = minutes * 60
   }
 
   /** For a row that needs services of its own. */
@@ -55,12 +54,26 @@ export class Rig {
 
   /** The row's time is up: it ends with what it did until now. */
   get isOver(): boolean {
-    return Date.now() >= this.#endsAt
+    return this.#elapsedSeconds >= this.#seconds
   }
 
   /** For a row of two parts. */
   get isHalfTime(): boolean {
-    return Date.now() >= this.#halfTime
+    return this.#elapsedSeconds >= this.#seconds / 2
+  }
+
+  get #elapsedSeconds(): number {
+    return (Date.now() - this.#startedAt) / 1_000
+  }
+
+  /** The row's time begins now: what it took to come here does not count. */
+  begin(): void {
+    this.#startedAt = Date.now()
+  }
+
+  /** What each of so many may take at most, if all of them are to have their turn in the row's time: seconds. */
+  share(seconds: number, among: number): number {
+    return Math.min(seconds, Math.round(this.#seconds / among))
   }
 
   /** @param rest what else the operator says of each */

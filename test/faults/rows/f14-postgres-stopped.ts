@@ -33,16 +33,21 @@ export const postgresStopped = row({
           { name: 'Postgres is out of reach', inject: () => postgres.link.cut(), heal: () => postgres.link.mend() },
           { name: 'Postgres is silent', inject: () => postgres.link.stall(), heal: () => postgres.link.mend() },
         ],
-        async ({ name }) => {
-          const { status } = await rig.system.api.request('GET', '/stations')
-          if (status !== 503) wrongWithout.push(`${name}: the API answers ${status}`)
-          const again = await rig.open(id).catch((cause: Error) => cause)
-          if (again instanceof Error) wrongWithout.push(`${name}: a known station is kept out: ${again}`)
-          else {
-            const at = { timestamp: new Date().toISOString(), sampledValue: [{ value: '1', measurand: 'Temperature' }] }
-            await again.call('MeterValues', { connectorId: 0, meterValue: [at] }).then(result)
-            again.close()
-          }
+        {
+          async meanwhile({ name }) {
+            const { status } = await rig.system.api.request('GET', '/stations')
+            if (status !== 503) wrongWithout.push(`${name}: the API answers ${status}`)
+            const again = await rig.open(id).catch((cause: Error) => cause)
+            if (again instanceof Error) wrongWithout.push(`${name}: a known station is kept out: ${again}`)
+            else {
+              const at = {
+                timestamp: new Date().toISOString(),
+                sampledValue: [{ value: '1', measurand: 'Temperature' }],
+              }
+              await again.call('MeterValues', { connectorId: 0, meterValue: [at] }).then(result)
+              again.close()
+            }
+          },
         },
       ),
     )
@@ -52,7 +57,7 @@ export const postgresStopped = row({
     const closes = fleet.stations.flatMap(({ ledger }) => ledger.calls.filter(({ outcome }) => outcome === 'no-answer'))
     await fleet.stop()
     return {
-      injected: `${recoveries.times} times ${awaySeconds} s under ${stations} stations`,
+      injected: `${recoveries.times} times ${recoveries.awaySeconds} s under ${stations} stations`,
       invariants,
       figures: [
         none(

@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/system.js'
 import { Fleet } from '../fleet.js'
-import { type Injection, playInjections } from '../injections.js'
+import { type Injection, playInjections, secondsAway } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { inParallel, Latencies, type Rig, token } from '../rig.js'
 import { atMost, exactly, none, row, shown } from '../row.js'
 
 const prefix = 'F18'
-
-const flushed = 'Redis loses all it holds'
 
 /** Commands by hand while Redis is away: each is known to have failed within a second. */
 async function commandWithout(rig: Rig, id: string, latencies: Latencies, wrong: string[]): Promise<void> {
@@ -46,14 +44,14 @@ export const redisAway = row({
     const nemesis = new Nemesis(rig, prefix)
     const fleet = await Fleet.open(rig, prefix, stations)
     const ids = await rig.registerStations('F18-RESERVED', reservations)
-    await reserve(rig, ids, awaySeconds)
     const [verdicts, presence, wrong]: [Latencies, Latencies, string[]] = [new Latencies(), new Latencies(), []]
     const injections: Injection[] = [
       { name: 'Redis is killed', inject: () => redis.server.kill(), heal: () => redis.server.start() },
-      { name: flushed, inject: () => redis.flush(), heal: () => {} },
+      { name: 'Redis loses all it holds', inject: () => redis.flush() },
       { name: 'Redis is out of reach', inject: () => redis.link.cut(), heal: () => redis.link.mend() },
       { name: 'Redis is silent', inject: () => redis.link.stall(), heal: () => redis.link.mend() },
     ]
+    await reserve(rig, ids, secondsAway(rig, awaySeconds, injections))
     const reachable = async (id: string) => {
       const path = `/stations/${id}/commands?wait=3`
       const { body } = await rig.system.api.request<{ status: string }>('POST', path, {
@@ -65,32 +63,22 @@ export const redisAway = row({
     const present = () =>
       inParallel(fleet.stations, 20, ({ id }) => until(`${id} is commanded`, () => reachable(id), 120_000))
     const recoveries = await fleet.during(() =>
-      playInjections(
-        fleet,
-        nemesis,
-        { times, awaySeconds, goalSeconds: 30 },
-        injections.map((each) => ({
-          ...each,
-          heal: async () => {
-            await each.heal()
-            void presence.measure(present())
-          },
-        })),
-        async ({ name }) => {
+      playInjections(fleet, nemesis, { times, awaySeconds, goalSeconds: 30 }, injections, {
+        async meanwhile() {
           await sleep(200)
-          if (name !== flushed) await commandWithout(rig, ids[0] ?? '', verdicts, wrong)
+          await commandWithout(rig, ids[0] ?? '', verdicts, wrong)
         },
-      ),
+        afterwards: () => presence.measure(present()),
+      }),
     )
     await fleet.settled()
-    await until('presence is known again', () => presence.count === recoveries.times, 120_000)
     const expired = async () =>
       (await rig.query("SELECT FROM reservation WHERE station_id LIKE 'F18-RESERVED-%' AND state = 'expired'")).length
     await until('the reservations have expired', async () => (await expired()) === reservations, 60_000).catch(() => {})
     const invariants = await checkInvariants(rig, fleet, recoveries)
     await fleet.stop()
     return {
-      injected: `${recoveries.times} times ${awaySeconds} s under ${stations} stations`,
+      injected: `${recoveries.times} times, ${recoveries.awaySeconds} s where it stays away, under ${stations} stations`,
       invariants,
       figures: [
         none('commands that went through without it', wrong),

@@ -33,7 +33,7 @@ export const brokerLost = row({
     const invariants = await checkInvariants(rig, fleet, recoveries)
     await fleet.stop()
     return {
-      injected: `${recoveries.times} times ${awaySeconds} s under ${stations} stations`,
+      injected: `${recoveries.times} times ${recoveries.awaySeconds} s under ${stations} stations`,
       invariants,
       figures: [
         none('stations beside that were refused or closed', others.troubles),

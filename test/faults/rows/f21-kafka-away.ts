@@ -40,14 +40,17 @@ export const kafkaAway = row({
           { name: 'Kafka is out of reach', inject: onLinks('cut'), heal: onLinks('mend') },
           { name: 'Kafka is silent', inject: onLinks('stall'), heal: onLinks('mend') },
         ],
-        async ({ name }) => {
-          if (awaySeconds < 2 * heldSeconds) return
-          await new Promise((resolve) => setTimeout(resolve, (heldSeconds + 10) * 1_000))
-          const refused = await rig.open(ids[0] ?? '').catch((cause: unknown) => cause)
-          const isRight = refused instanceof UpgradeRefused && refused.status === 503 && refused.headers['retry-after']
-          if (!isRight) wrong.push(`${name}: an upgrade came to ${String(refused)}`)
-          const held = fleet.stations.filter(({ isOnline, queued }) => isOnline && queued > 0)
-          for (const { id } of held) wrong.push(`${name}: ${id} is held for more than ${heldSeconds} s`)
+        {
+          async meanwhile({ name }, awaySeconds) {
+            if (awaySeconds < 2 * heldSeconds) return
+            await new Promise((resolve) => setTimeout(resolve, (heldSeconds + 10) * 1_000))
+            const refused = await rig.open(ids[0] ?? '').catch((cause: unknown) => cause)
+            const isRight =
+              refused instanceof UpgradeRefused && refused.status === 503 && refused.headers['retry-after']
+            if (!isRight) wrong.push(`${name}: an upgrade came to ${String(refused)}`)
+            const held = fleet.stations.filter(({ isOnline, queued }) => isOnline && queued > 0)
+            for (const { id } of held) wrong.push(`${name}: ${id} is held for more than ${heldSeconds} s`)
+          },
         },
       ),
     )
@@ -57,7 +60,7 @@ export const kafkaAway = row({
     const invariants = await checkInvariants(rig, fleet, recoveries)
     await fleet.stop()
     return {
-      injected: `${recoveries.times} times ${awaySeconds} s under ${stations} stations, beside ${idle} idle ones`,
+      injected: `${recoveries.times} times ${recoveries.awaySeconds} s under ${stations} stations, beside ${idle} idle ones`,
       invariants,
       figures: [
         none('gateways without it, otherwise than promised', wrong),

@@ -44,7 +44,7 @@ const faults: Record<string, (rig: Rig, nemesis: Nemesis) => Injection> = {
   F18({ random, services: { redis } }) {
     return random.pick<Injection>([
       { name: 'Redis killed', inject: () => redis.server.kill(), heal: () => redis.server.start() },
-      { name: 'Redis emptied', inject: () => redis.flush(), heal: () => {} },
+      { name: 'Redis emptied', inject: () => redis.flush() },
       { name: 'Redis silent', inject: () => redis.link.stall(), heal: () => redis.link.mend() },
     ])
   },
@@ -104,7 +104,7 @@ export const twoFaults = row({
           names.filter((name) => !killed.has(name)),
           names.filter((name) => killed.has(name)),
         ]
-        for (const name of [...services, ...processes]) await both.get(name)?.heal()
+        for (const name of [...services, ...processes]) await both.get(name)?.heal?.()
         nemesis.tell(`no more: ${names.join(' and ')}`)
         await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
         played.add(names.join(' and '))
