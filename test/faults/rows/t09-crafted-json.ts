@@ -164,6 +164,8 @@ async function findOtherEnergy(rig: Rig, told: readonly Told[]): Promise<string[
     const isUnreadable = place.isRegister && value.digits === undefined && value.json !== ''
     if (transactionId === null || isUnreadable || refused.includes('stop')) return []
     const wh = byId.get(transactionId)
-    return wh === String(sessionWh) ? [] : [`${nameOf(crafted)}: ${wh} Wh`]
+    // A negative meterStart is firmware's word for "no reading".
+    const isUnknown = crafted.dialect.protocol === 'ocpp1.6' && beginOf(crafted) < 0n
+    return wh === (isUnknown ? null : String(sessionWh)) ? [] : [`${nameOf(crafted)}: ${wh} Wh`]
   })
 }
