@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 
 /**
- * Asks an API so many times a second over a few connections, until the time is over; what finds none of them free is not
+ * Asks an API so many times a second over many connections, until the time is over; what finds none of them free is not
  * asked. In a process of its own, for what it costs must not delay the stations of the test. Prints how many requests got
  * which status, 0 for none, as JSON.
  */
@@ -19,7 +19,7 @@ const { values: given } = parseArgs({
 })
 const [perSecond, milliseconds] = [Number(given.perSecond), Number(given.seconds) * 1_000]
 const paths = given.paths.split(',')
-const connections = 50
+const connections = 500
 const agent = new http.Agent({ keepAlive: true, maxSockets: connections })
 const headers = { authorization: `Bearer ${given.key}` }
 const statuses: Record<number, number> = {}

@@ -42,7 +42,8 @@ export const apiFlood = row({
     const caps = await new ApiClient(api.url, api.key).request('GET', `/stations?limit=${longestPage + 1}`)
     const slow = await askLocked(rig)
     await api.expect('DELETE', `/api-keys/${id}`)
-    const minutes = Math.ceil(seconds / 60)
+    // Those of the last moment wait for their turn, up to a second.
+    const most = perMinute * Math.ceil(seconds / 60) + (perMinute / 60) * 2
     const served = statuses.get(200) ?? 0
     const strange = [...statuses].filter(([status]) => ![200, 429, 503].includes(status))
     return {
@@ -52,7 +53,7 @@ export const apiFlood = row({
           'answers of another kind',
           strange.map(([status, count]) => `${count} of ${status}`),
         ),
-        none('served beyond the limit', served > perMinute * minutes ? [`${served} in ${minutes} minutes`] : []),
+        none('served beyond the limit', served > most ? [`${served} in ${seconds} s`] : []),
         exactly('another key meanwhile', others.status, 200),
         exactly('a page that is too long', caps.status, 400),
         exactly('a query that takes too long', slow.status, 503),
