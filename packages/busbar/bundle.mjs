@@ -31,6 +31,7 @@ export function bundle(outfile, plugins = []) {
     target: 'node20',
     format: 'esm',
     sourcemap: true,
+    metafile: true,
     banner: { js: commonJs },
     external: apart,
     alias: Object.fromEntries(

@@ -85,6 +85,13 @@ test('the image is small, and holds nothing of the build, no test and no package
   expect(files().filter((file) => /^packages\/.*\.test\.|(^|\/)\.env/.test(file))).toEqual([])
 })
 
+test('the licenses of all libraries come along, of the bundled ones too', () => {
+  const ofFolder = (library: string) => readdirSync(path.join(image, 'busbar/licenses', library))
+  for (const library of ['kafkajs', 'fastify', '@fastify/swagger-ui', '@aws-sdk/client-s3']) {
+    expect(ofFolder(library)).toEqual(expect.arrayContaining([expect.stringMatching(/^licen[cs]e/i), 'package.json']))
+  }
+})
+
 describe.skipIf(!hasServices() || process.getuid?.() !== 0)('run as nobody, on a tree that cannot be written', () => {
   let system: System
   let data: string
