@@ -15,7 +15,7 @@ const problemDescriptions: Readonly<Record<number, string>> = {
   413: 'The body is too large',
   415: 'Content of a kind we do not read',
   422: 'The content cannot be carried out',
-  429: 'Too many requests',
+  429: 'Too many requests; Retry-After says in how many seconds there is room again',
   500: 'A fault of ours',
   503: 'The database or the message path cannot be reached now',
 }
