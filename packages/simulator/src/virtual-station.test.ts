@@ -1,9 +1,11 @@
-import type { AddressInfo } from 'node:net'
-import { expect, test, vi } from 'vitest'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { afterEach, expect, test, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { VirtualStation } from './virtual-station.js'
 
 const accepted = { status: 'Accepted', interval: 300, currentTime: new Date().toISOString() }
+
+afterEach(() => vi.restoreAllMocks())
 
 /** Answers each call as if it were the boot. */
 async function openServer(): Promise<WebSocketServer> {
@@ -41,4 +43,18 @@ test('a station that is stopped while its server is away leaves no timer behind,
   await new Promise((resolve) => setTimeout(resolve, 500))
 
   expect([...running]).toEqual([])
+})
+
+test('a station that is stopped while it connects ends in peace when that attempt fails', async () => {
+  const server = createServer()
+  const connected = new Promise<Socket>((resolve) => server.once('connection', resolve))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  const station = new VirtualStation({ id: 'CP1', protocol: 'ocpp1.6', urls: [`ws://127.0.0.1:${port}`] })
+  const started = station.start()
+  const socket = await connected
+  await station.stop()
+  socket.destroy()
+  await started
+  server.close()
 })

@@ -209,8 +209,8 @@ export class VirtualStation {
           ...(pingMs === undefined ? {} : { pingMs }),
         })
         return
-      } catch (cause) {
-        if (this.#life.signal.aborted) throw cause
+      } catch {
+        if (this.#life.signal.aborted) return
         const backOff = reconnectMs * 2 ** Math.min(attempt, 10)
         await pause(Math.min(backOff, 60_000) * (0.5 + Math.random() / 2), this.#life.signal)
       }
@@ -223,7 +223,7 @@ export class VirtualStation {
       clearInterval(this.#heartbeat)
       if (this.#life.signal.aborted) return
       await pause(this.#options.reconnectMs * Math.random(), this.#life.signal)
-      await this.#connect().catch(ifOffline)
+      await this.#connect()
       if (!this.#accepted) await this.#boot().catch(ifOffline)
       if (this.#life.signal.aborted) return
       this.#beat()
