@@ -17,13 +17,14 @@ export interface TestDatabase {
 const log = pino({ level: 'silent' })
 
 /**
- * A migrated database of its own for one test file: on the server named by TEST_DATABASE_URL, else on an embedded
- * Postgres that lives as long.
+ * A migrated database of its own for one test file: on the server named by TEST_DATABASE_URL, there as a copy of
+ * TEST_DATABASE_TEMPLATE if that is named, else on an embedded Postgres that lives as long.
  */
-export async function createTestDatabase(serverUrl = process.env.TEST_DATABASE_URL): Promise<TestDatabase> {
-  const server = serverUrl === undefined ? await temporaryServer() : { url: serverUrl, stop: async () => {} }
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const { TEST_DATABASE_URL: named, TEST_DATABASE_TEMPLATE: template = 'template1' } = process.env
+  const server = named === undefined ? await temporaryServer() : { url: named, stop: async () => {} }
   const name = `test_${randomBytes(6).toString('hex')}`
-  await onServer(server.url, `CREATE DATABASE ${name}`)
+  await onServer(server.url, `CREATE DATABASE ${name} TEMPLATE ${template}`)
   const url = new URL(server.url)
   url.pathname = name
   await migrate(url.href, log)
