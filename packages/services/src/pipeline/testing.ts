@@ -16,6 +16,7 @@ import { Registry } from 'prom-client'
 import type { DecisionContext, InboundRecord, Ports } from './service.js'
 
 const receivedAt = new Date('2026-03-01T10:00:00.000Z')
+const topics = topicNames('busbar')
 
 /** A record of a lane with everything a test does not care about filled in. */
 export function inboundRecord(overrides: Partial<InboundRecord> = {}): InboundRecord {
@@ -110,7 +111,7 @@ export function decisionContext(
     newId: () => `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`,
     station: { id: record.stationId, protocol: record.protocol },
     record,
-    topics: topicNames('busbar'),
+    topics,
     ...overrides,
   }
 }
@@ -159,7 +160,7 @@ export function fakePorts(
       },
     } as unknown as Database,
     backbone: {
-      topics: topicNames('busbar'),
+      topics,
       log: {
         id: 'test-log',
         append: async (record: OutgoingRecord) => void fake.appended.push(record),
