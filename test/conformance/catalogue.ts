@@ -56,7 +56,8 @@ export function runCatalogue(cases: Record<string, Case>): void {
     })
     afterAll(() => system.stop())
 
-    test.each(Object.entries(cases))('%s', async (_title, play) => {
+    // Each case has a station of its own, and mostly waits.
+    test.concurrent.each(Object.entries(cases))('%s', async (_title, play) => {
       const id = `CASE-${randomUUID().slice(0, 8)}`
       await system.api.registerStation(id, password)
       const lab: Lab = { system, station: await connect(system, id, password) }

@@ -208,8 +208,6 @@ export async function startDistributed(
     return text
   }
   await command('migrate')
-  const keyLines = await command('keys', 'create', 'test')
-  const key = /^key\s+(\S+)$/m.exec(keyLines)?.[1] ?? ''
 
   const gatewayPorts = await Promise.all(
     Array.from({ length: size.gateways }, async () => ({ port: await freePort(), tls: await tlsPortOf(env) })),
@@ -262,11 +260,13 @@ export async function startDistributed(
     await ready(process, apiPort, apiLog)
     return process
   }
-  const [gateways, workers, firstApi] = await Promise.all([
+  const [gateways, workers, firstApi, keyLines] = await Promise.all([
     Promise.all(gatewayPorts.map((_, index) => startGateway(index))),
     Promise.all(size.workers.map((_, index) => startWorker(index))),
     startApi(),
+    command('keys', 'create', 'test'),
   ])
+  const key = /^key\s+(\S+)$/m.exec(keyLines)?.[1] ?? ''
   let apiProcess = firstApi
   const database = new pg.Pool({ connectionString: url.toString(), max: 4 })
   database.on('error', () => {})
