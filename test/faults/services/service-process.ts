@@ -14,7 +14,8 @@ export interface ServiceSpec {
   answers: () => Promise<boolean>
 }
 
-const startTimeoutMs = 60_000
+/** Three brokers that start together on a machine with much to do take a minute and more. */
+const startTimeoutMs = 180_000
 
 /** A service in a process of ours, which may be killed, frozen and started again on what it has kept. */
 export class ServiceProcess {
