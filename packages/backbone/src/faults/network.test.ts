@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { countOf, describeDistributed, type Harness, log, services, sides, until } from '../contract/sides.js'
 import { type ChannelMessage, type Newcomer, openDistributedBackbone, stationChannel } from '../index.js'
 import { openKafkaEventLog } from '../kafka/event-log.js'
+import { BrokerSockets } from '../kafka/sockets.js'
 import { backboneMetrics } from '../shared/metrics.js'
 import { createApplied, insertApplied, readApplied } from './applied.js'
 
@@ -87,13 +88,13 @@ describeDistributed('Kafka away', (side) => {
       partitions: harness.partitions,
       metrics: backboneMetrics(harness.metrics),
       limits: { giveUpMs, toleranceMs: giveUpMs / 2, probeMs: 50 },
-      socketFactory: ({ host, port, onConnect }) => {
+      sockets: new BrokerSockets(({ host, port, onConnect }) => {
         // Port 9 (discard) refuses.
         const socket = net.connect({ host, port: network.connected ? port : 9, noDelay: true }, onConnect)
         network.sockets.add(socket)
         socket.on('close', () => network.sockets.delete(socket))
         return socket
-      },
+      }),
     })
     stops.push(eventLog.close)
     const seen: string[] = []

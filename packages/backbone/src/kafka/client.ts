@@ -1,7 +1,6 @@
-import net from 'node:net'
-import tls from 'node:tls'
-import { type ISocketFactory, Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
+import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
+import { BrokerSockets } from './sockets.js'
 
 /** How brokers know us, and we them. */
 export interface KafkaAccess {
@@ -15,16 +14,8 @@ export interface KafkaAddress {
   /** Without it, in clear and as anybody. */
   access?: KafkaAccess
   log: Logger
-  /** How sockets are made; tests cut the network here. */
-  socketFactory?: ISocketFactory
-}
-
-/** kafkajs leaves Nagle's algorithm on, which delays small requests. */
-const noDelaySockets: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  const socket = ssl
-    ? tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }), ...ssl }, onConnect)
-    : net.connect({ host, port }, onConnect)
-  return socket.setNoDelay(true).setKeepAlive(true, 60_000)
+  /** Shared by all clients of a process: what one has found out about a broker the others need not. */
+  sockets?: BrokerSockets
 }
 
 /**
@@ -32,7 +23,7 @@ const noDelaySockets: ISocketFactory = ({ host, port, ssl, onConnect }) => {
  * @param options retry: always given, for kafkajs has other defaults where NODE_ENV is "test"
  */
 export function createKafka(
-  { brokers, access, log, socketFactory }: KafkaAddress,
+  { brokers, access, log, sockets = new BrokerSockets() }: KafkaAddress,
   options: Required<Pick<KafkaConfig, 'retry' | 'requestTimeout'>>,
 ): Kafka {
   return new Kafka({
@@ -42,7 +33,7 @@ export function createKafka(
     ...(access?.tls && { ssl: access.tls }),
     ...(access?.sasl && { sasl: access.sasl as SASLOptions }),
     connectionTimeout: 3000,
-    socketFactory: socketFactory ?? noDelaySockets,
+    socketFactory: sockets.open,
     logLevel: logLevel.WARN,
     // Its errors are mostly attempts that are repeated: what failed for good reaches us as an exception.
     logCreator:

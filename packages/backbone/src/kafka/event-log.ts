@@ -20,6 +20,7 @@ import { createKafka, type KafkaAddress } from './client.js'
 import { createProducer } from './producer.js'
 import { KafkaReader, type Place, readerRetry } from './reader.js'
 import { type Reconnecting, reconnecting } from './reconnecting.js'
+import { BrokerSockets } from './sockets.js'
 import { checkTopics, toUnavailable } from './topics.js'
 
 export interface KafkaEventLogOptions extends KafkaAddress {
@@ -37,7 +38,8 @@ const watchEveryMs = 5000
  * Opens the event log on Kafka.
  * @throws Error when a topic is missing or has another number of partitions, UnavailableError when Kafka is away
  */
-export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<EventLog> {
+export async function openKafkaEventLog(address: KafkaEventLogOptions): Promise<EventLog> {
+  const options = { sockets: new BrokerSockets(), ...address }
   const { topics, partitions, metrics, log } = options
   const admin = reconnecting(createKafka(options, { retry: { retries: 1 }, requestTimeout: requestTimeoutMs }).admin())
   try {

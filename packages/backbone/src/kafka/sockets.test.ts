@@ -1,0 +1,98 @@
+import net from 'node:net'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { until } from '../contract/sides.js'
+import { BrokerSockets } from './sockets.js'
+
+vi.setConfig({ testTimeout: 30_000 })
+
+/** Takes connections at all times, and answers while it is not frozen; what says `slow` only after 6 s. */
+class Broker {
+  isFrozen = false
+  readonly #server = net.createServer((socket) => {
+    this.#sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('data', (bytes) => {
+      if (this.isFrozen) return
+      setTimeout(() => socket.write(bytes), String(bytes) === 'slow' ? 6_000 : 0)
+    })
+  })
+  readonly #sockets = new Set<net.Socket>()
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+  }
+
+  get port(): number {
+    return (this.#server.address() as net.AddressInfo).port
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+/** What a client of these sockets hears. */
+function ask(sockets: BrokerSockets, broker: Broker) {
+  const heard: string[] = []
+  const onConnect = () => {
+    heard.push('connect')
+    socket.write('question')
+  }
+  const socket = sockets.open({ host: '127.0.0.1', port: broker.port, ssl: undefined as never, onConnect })
+  socket.on('data', (bytes) => heard.push(String(bytes)))
+  socket.on('end', () => heard.push('end'))
+  socket.on('error', (cause: NodeJS.ErrnoException) => heard.push(cause.code ?? cause.message))
+  return { heard, socket }
+}
+
+const broker = new Broker()
+let sockets: BrokerSockets
+beforeEach(async () => {
+  broker.isFrozen = false
+  await broker.listen()
+  sockets = new BrokerSockets()
+})
+afterEach(() => broker.close())
+
+const isAnswered = async () => {
+  const { heard, socket } = ask(sockets, broker)
+  await until(() => heard.includes('question') || heard.includes('ECONNREFUSED'))
+  socket.destroy()
+  return heard.includes('question')
+}
+
+test('a broker that answers nothing looks like one that is gone, until it answers again', async () => {
+  const early = ask(sockets, broker)
+  await until(() => early.heard.includes('question'))
+  broker.isFrozen = true
+  early.socket.write('another')
+  const late = ask(sockets, broker)
+
+  await until(() => early.heard.includes('end') && late.heard.includes('ECONNREFUSED'))
+  expect(early.socket.destroyed && late.socket.destroyed).toBe(true)
+  expect(await isAnswered()).toBe(false)
+
+  broker.isFrozen = false
+  await until(isAnswered)
+})
+
+test('a broker that takes its time over one question is not taken for silent', async () => {
+  const asked = ask(sockets, broker)
+  await until(() => asked.heard.includes('question'))
+  asked.socket.write('slow')
+  await until(() => asked.heard.includes('slow'))
+
+  expect(asked.heard).toEqual(['connect', 'question', 'slow'])
+  asked.socket.destroy()
+})
+
+test('a broker that nobody has asked anything may be quiet', async () => {
+  const asked = ask(sockets, broker)
+  await until(() => asked.heard.includes('question'))
+  broker.isFrozen = true
+  await new Promise((resolve) => setTimeout(resolve, 5_000))
+
+  expect(asked.heard).toEqual(['connect', 'question'])
+  asked.socket.destroy()
+})
