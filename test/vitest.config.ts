@@ -1,19 +1,24 @@
+import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Whole systems first, as they mostly wait: what only computes is short, and fills both cores at the end. */
-const order = ['test/faults/', 'test/conformance/', 'test/', 'packages/']
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * Whole systems first, then what stands on brokers, as they mostly wait; what only computes fills both cores at the end, the
+ * long before the short.
+ */
+const order = [/^test\/faults/, /^test\/conformance/, /^test/, /^packages\/backbone/, /\.properties\./, /^packages/]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const place = ({ moduleId }: TestSpecification) => order.findIndex((each) => moduleId.startsWith(`${root}${each}`))
+    const place = (file: TestSpecification) =>
+      order.findIndex((each) => each.test(path.posix.relative(root, file.moduleId)))
     const others = await super.sort(files)
     return others.sort((one, other) => place(one) - place(other))
   }
 }
-
-const root = fileURLToPath(new URL('..', import.meta.url))
 
 export default defineConfig({
   root,
