@@ -8,7 +8,9 @@ import { pino } from 'pino'
  * Where the environment names no Postgres, all tests of a run share an embedded one. Each makes databases of its own there,
  * copies of one that was migrated for all.
  */
-export async function setup(): Promise<() => Promise<void>> {
+export async function setup(): Promise<(() => Promise<void>) | undefined> {
+  // Every project of the run asks for it, one after the other.
+  if (process.env.TEST_DATABASE_TEMPLATE) return undefined
   const server = process.env.TEST_DATABASE_URL ? null : await startPostgres()
   if (server) process.env.TEST_DATABASE_URL = server.url
   const template = await createTestDatabase()
