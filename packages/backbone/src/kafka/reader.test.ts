@@ -1,3 +1,4 @@
+import type { ConsumerRunConfig, EachBatchPayload, Kafka } from 'kafkajs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeDistributed, type Harness, log, services, until } from '../contract/sides.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
@@ -82,4 +83,50 @@ describeDistributed('a member of a group', (side) => {
       Array.from({ length: 120 }, (_, index) => String(index)),
     )
   })
+})
+
+test('a rest that is over while kafkajs has no group, between a crash and its next start, harms nothing', async () => {
+  const topic = 'lane'
+  const events = new Map<string, (event: object) => void>()
+  let hasGroup = true
+  let askedFor = 0
+  const change = () => {
+    askedFor++
+    if (hasGroup) return
+    throw Object.assign(new Error('Consumer group was not initialized'), { name: 'KafkaJSNonRetriableError' })
+  }
+  let run: ConsumerRunConfig = {}
+  const consumer = {
+    events: { GROUP_JOIN: 'join', CRASH: 'crash' },
+    on: (name: string, listener: (event: object) => void) => events.set(name, listener),
+    connect: async () => {},
+    subscribe: async () => {},
+    disconnect: async () => {},
+    run: async (config: ConsumerRunConfig) => {
+      run = config
+      events.get('join')?.({ payload: { memberId: 'm', memberAssignment: { [topic]: [0] } } })
+    },
+    pause: change,
+    resume: change,
+    seek: () => {},
+  }
+  const reader = new KafkaReader({
+    kafka: { consumer: () => consumer } as unknown as Kafka,
+    groupId: 'group',
+    topics: [topic],
+    partitions: 1,
+    gathered: [topic],
+    place: async () => new Map([[positionKey({ topic, partition: 0 }), { next: 0n, seek: 0n }]]),
+    deliver: async () => {},
+    log,
+  })
+  await reader.start()
+  const message = { offset: '0', timestamp: '0', key: null, value: Buffer.from('{}'), attributes: 0 }
+  const batch = { topic, partition: 0, messages: [message], lastOffset: () => '0' }
+  await run.eachBatch?.({ batch, heartbeat: async () => {}, resolveOffset: () => {} } as unknown as EachBatchPayload)
+
+  hasGroup = false
+  const before = askedFor
+  await until(() => askedFor > before)
+  await reader.stop()
 })

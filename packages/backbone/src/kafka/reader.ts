@@ -82,7 +82,7 @@ export class KafkaReader {
     this.#placed = new Promise((resolve) => {
       this.#onPlaced = resolve
     })
-    this.#gathering = new Gathering(options.gathered ?? [], () => this.#consumer.resume(byTopic(this.#gathered())))
+    this.#gathering = new Gathering(options.gathered ?? [], () => this.#resume(this.#gathered()))
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
       partitionAssigners: [copartitioned],
@@ -119,7 +119,7 @@ export class KafkaReader {
   /** Reads these on from where they belong by now. */
   placeAgain(partitions: readonly TopicPartition[]): void {
     const assignment = this.#assignment
-    this.#consumer.pause(byTopic(partitions))
+    this.#pause(partitions)
     for (const each of partitions) assignment.positions.delete(positionKey(each))
     void this.#place(assignment, partitions)
   }
@@ -173,7 +173,7 @@ export class KafkaReader {
       if (next === undefined) others.push(each)
       else this.#goOn(assignment, each, { next, seek: next })
     }
-    this.#consumer.pause(byTopic(others))
+    this.#pause(others)
     const now = new Set(partitions.map((each) => each.partition))
     const revoked = numbersOf(before.partitions).filter((partition) => !now.has(partition))
     if (revoked.length > 0) this.#options.onRevoked?.(revoked)
@@ -196,7 +196,7 @@ export class KafkaReader {
           this.#goOn(assignment, each, place)
         }
         onPlaced()
-        this.#consumer.resume(byTopic(partitions))
+        this.#resume(partitions)
         return
       } catch (cause) {
         this.#failures++
@@ -204,6 +204,14 @@ export class KafkaReader {
         await this.#sleep()
       }
     }
+  }
+
+  #pause(partitions: readonly TopicPartition[]): void {
+    whereJoined(() => this.#consumer.pause(byTopic(partitions)))
+  }
+
+  #resume(partitions: readonly TopicPartition[]): void {
+    whereJoined(() => this.#consumer.resume(byTopic(partitions)))
   }
 
   #goOn({ positions }: Assignment, each: TopicPartition, { next, seek }: Place): void {
@@ -237,7 +245,7 @@ export class KafkaReader {
       try {
         await this.#options.deliver(records, first.assignment.positions)
         this.#failures = 0
-        if (this.#gathering.delivered(records)) this.#consumer.pause(byTopic(this.#gathered()))
+        if (this.#gathering.delivered(records)) this.#pause(this.#gathered())
         for (const part of current) part.resolve('applied')
       } catch (cause) {
         await this.#putOff(current, first, cause)
@@ -259,7 +267,7 @@ export class KafkaReader {
   async #putOff(parts: readonly Part[], { assignment, heartbeat }: Part, cause: unknown): Promise<void> {
     const { log, onConflict, onPause } = this.#options
     const partitions = parts.flatMap(({ records: [record] }) => (record ? [toTopicPartition(record)] : []))
-    this.#consumer.pause(byTopic(partitions))
+    this.#pause(partitions)
     for (const each of partitions) assignment.positions.delete(positionKey(each))
     const conflict = cause instanceof OffsetConflictError
     if (conflict) {
@@ -294,6 +302,15 @@ export class KafkaReader {
   async #sleep(delayMs = this.#backoffMs()): Promise<boolean> {
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
     return !this.#stopping.signal.aborted
+  }
+}
+
+/** Between a crash and the next start kafkajs has no group and throws; the join that follows places all anew. */
+function whereJoined(change: () => void): void {
+  try {
+    change()
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause.name !== 'KafkaJSNonRetriableError') throw cause
   }
 }
 
