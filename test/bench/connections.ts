@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import WebSocket from 'ws'
-import { freePort } from '../support/processes.js'
-import { startDistributed, until } from '../support/system.js'
-import { cpuUs, lineOf, startScript } from './measure.js'
+import { startDistributed } from '../support/system.js'
+import { Inspector, inspectable } from './inspector.js'
+import { cpuUs, lineOf, rssBytes, startScript } from './measure.js'
 import { workerServices } from './product.js'
 import { registerStations, stationPassword } from './stations.js'
 
@@ -15,17 +14,19 @@ const warmUp = 2_000
 
 /** P8 and P9: what an idle station holds, and what its connecting costs, at the gateway and at a bare `ws` server. */
 export async function measureConnections(): Promise<Record<string, number>> {
-  const inspectPort = await freePort()
-  const nodeArgs = [`--inspect-port=127.0.0.1:${inspectPort}`]
-  const echo = startScript('reference.ts', { role: 'echo' }, nodeArgs)
-  const reference = await connectAll(echo.pid ?? 0, await lineOf(echo, 'ready '), inspectPort, '', 2)
+  const echo = startScript('reference.ts', { role: 'echo' }, inspectable)
+  const reference = await connectAll(echo, await lineOf(echo, 'ready '), '', 2)
   echo.kill('SIGKILL')
   const size = { gateways: 1, workers: Object.values(workerServices) }
-  const system = await startDistributed({ ...size, partitions: 12, nodeArgs }, { BUSBAR_LOG_LEVEL: 'warn' })
+  const system = await startDistributed(
+    { ...size, partitions: 12, nodeArgs: inspectable },
+    { BUSBAR_LOG_LEVEL: 'warn' },
+  )
   try {
     await registerStations(system, warmUp + stations)
     const [gateway] = system.gateways
-    const product = await connectAll(gateway?.child.pid ?? 0, gateway?.port ?? 0, inspectPort, stationPassword, 3)
+    if (!gateway) throw new Error('there is no gateway')
+    const product = await connectAll(gateway.child, gateway.port, stationPassword, 3)
     return {
       referenceBytes: reference.bytes,
       bytes: product.bytes,
@@ -40,8 +41,9 @@ export async function measureConnections(): Promise<Record<string, number>> {
 }
 
 /** @param network 127.0.0.n is where they connect from: closed sockets keep their ports for a minute */
-async function connectAll(pid: number, port: number | string, inspectPort: number, password: string, network: number) {
-  const collectGarbage = await openInspector(pid, inspectPort)
+async function connectAll(server: ChildProcess, port: number | string, password: string, network: number) {
+  const inspector = await Inspector.open(server)
+  const { pid = 0 } = server
   const connect = async (first: number, count: number) => {
     const client = startScript('idle.ts', { port, password, first, stations: count, from: `127.0.0.${network}` })
     await lineOf(client, 'open')
@@ -50,8 +52,8 @@ async function connectAll(pid: number, port: number | string, inspectPort: numbe
   const rssAtRest = async () => {
     // What the connections brought is on its way yet.
     await sleep(3_000)
-    for (let turn = 0; turn < collections; turn += 1) await collectGarbage()
-    return rss(pid)
+    for (let turn = 0; turn < collections; turn += 1) await inspector.collectGarbage()
+    return rssBytes(pid)
   }
   const warm = await connect(0, warmUp)
   const before = { rss: await rssAtRest(), us: cpuUs(pid) }
@@ -59,35 +61,6 @@ async function connectAll(pid: number, port: number | string, inspectPort: numbe
   const us = cpuUs(pid) - before.us
   const bytes = (await rssAtRest()) - before.rss
   for (const client of [warm, rest]) client.kill('SIGKILL')
+  inspector.close()
   return { bytes: bytes / stations, us: us / stations }
-}
-
-function rss(pid: number): number {
-  const [, pages] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')
-  return Number(pages) * 4_096
-}
-
-/** @returns collects all garbage of the process */
-async function openInspector(pid: number, port: number): Promise<() => Promise<void>> {
-  process.kill(pid, 'SIGUSR1')
-  const [target] = await until('the inspector', () =>
-    fetch(`http://127.0.0.1:${port}/json/list`).then(
-      (response) => response.json() as Promise<{ webSocketDebuggerUrl: string }[]>,
-      () => null,
-    ),
-  )
-  const socket = new WebSocket(target?.webSocketDebuggerUrl ?? '')
-  await new Promise((resolve) => socket.once('open', resolve))
-  let id = 0
-  return () =>
-    new Promise((resolve) => {
-      const asked = ++id
-      const answered = (data: WebSocket.RawData) => {
-        if ((JSON.parse(String(data)) as { id?: number }).id !== asked) return
-        socket.off('message', answered)
-        resolve()
-      }
-      socket.on('message', answered)
-      socket.send(JSON.stringify({ id: asked, method: 'HeapProfiler.collectGarbage' }))
-    })
 }

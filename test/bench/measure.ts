@@ -12,6 +12,12 @@ export function cpuUs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
+/** What a process has in memory. */
+export function rssBytes(pid: number): number {
+  const [, pages] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')
+  return Number(pages) * 4_096
+}
+
 export const median = (values: readonly number[]) => quantiles(values)(0.5)
 
 /** A script of this folder in a process of its own. */
@@ -22,9 +28,11 @@ export function startScript(
 ): ChildProcess {
   const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`)
   const path = fileURLToPath(new URL(script, import.meta.url))
-  return spawn(process.execPath, [...nodeArgs, '--import', 'tsx', path, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const child = spawn(process.execPath, [...nodeArgs, '--import', 'tsx', path, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
+  child.stderr.pipe(process.stderr)
+  return child
 }
 
 /** @returns what follows the word on the first line that starts with it */

@@ -1,4 +1,5 @@
 import { type BusbarProcess, type System, startDistributed } from '../support/system.js'
+import { inspectable } from './inspector.js'
 import { type Measured, underLoad } from './measure.js'
 import { registerStations, stationPassword } from './stations.js'
 
@@ -33,7 +34,7 @@ export async function startProduct({ stations, each = 1, profileFolder }: Produc
       gateways: each,
       workers: [...Array(each).fill(workerServices.deciding), workerServices.apart],
       partitions: 12,
-      nodeArgs: profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : [],
+      nodeArgs: profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`] : inspectable,
     },
     // The load comes with one key.
     { BUSBAR_LOG_LEVEL: 'warn', BUSBAR_API_REQUESTS_PER_MINUTE: '1000000' },
