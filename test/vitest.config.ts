@@ -6,10 +6,18 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * Whole systems first, then what stands on brokers, as they mostly wait; what only computes fills both cores at the end, the
+ * The soak first, then whole systems, then what stands on brokers, as they mostly wait; what only computes fills both cores at the end, the
  * long before the short.
  */
-const order = [/^test\/faults/, /^test\/conformance/, /^test/, /^packages\/backbone/, /\.properties\./, /^packages/]
+const order = [
+  /soak/,
+  /^test\/faults/,
+  /^test\/conformance/,
+  /^test/,
+  /^packages\/backbone/,
+  /\.properties\./,
+  /^packages/,
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
