@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { concludePassword, proposePassword } from './password.js'
-import { outcome, vault } from './testing.js'
+import { dispatched, outcome, vault } from './testing.js'
 
 const password = '0011223344556677889900112233445566778899'
 const hash = vault.hashPassword(password)
@@ -13,18 +13,19 @@ const payload201 = {
   ],
 }
 
+const change16 = dispatched({ protocol: 'ocpp1.6', action: 'ChangeConfiguration', payload: payload16 })
+const change201 = dispatched({ action: 'SetVariables', payload: payload201 })
+
 test('a new password opens the door before the station knows it', () => {
-  const expected = { kind: 'propose', stationId: 'CP-1', hash }
-  expect(proposePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, vault)).toEqual(expected)
-  expect(proposePassword('CP-1', 'ocpp2.0.1', 'SetVariables', payload201, vault)).toEqual(expected)
+  const expected = { kind: 'propose', stationId: 'CP-1', hash, carriedBy: `${change16.id}/0` }
+  expect(proposePassword(change16, 0, vault)).toEqual(expected)
+  expect(proposePassword(change201, 0, vault)).toEqual(expected)
 })
 
 test('other commands change no password', () => {
-  const other = { key: 'HeartbeatInterval', value: '60' }
-  expect(proposePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', other, vault)).toBeNull()
-  expect(
-    concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', other, outcome({ kind: 'error' }), vault),
-  ).toBeNull()
+  const other = { ...change16, payload: { key: 'HeartbeatInterval', value: '60' } }
+  expect(proposePassword(other, 0, vault)).toBeNull()
+  expect(concludePassword(other, outcome({ kind: 'error' }), vault)).toBeNull()
 })
 
 test.each([
@@ -34,7 +35,7 @@ test.each([
   ['RebootRequired', undefined],
 ])('1.6: answered with %s: %s', (status, kind) => {
   const answer = outcome({ verdict: 'accepted', response: { status } })
-  const change = concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, answer, vault)
+  const change = concludePassword(change16, answer, vault)
   expect(change?.kind).toBe(kind)
 })
 
@@ -44,7 +45,7 @@ test('2.0.1: the result of that variable counts, not that of its neighbours', ()
     { ...variable, attributeStatus: 'Accepted' },
   ]
   const answer = outcome({ verdict: 'rejected', response: { setVariableResult } })
-  expect(concludePassword('CP-1', 'ocpp2.0.1', 'SetVariables', payload201, answer, vault)).toMatchObject({
+  expect(concludePassword(change201, answer, vault)).toMatchObject({
     kind: 'confirm',
     hash,
   })
@@ -58,11 +59,11 @@ test.each([
   ['lost', undefined],
   ['undeliverable', undefined],
 ] as const)('after "%s": %s', (kind, expected) => {
-  const change = concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, outcome({ kind }), vault)
+  const change = concludePassword(change16, outcome({ kind }), vault)
   expect(change?.kind).toBe(expected)
 })
 
 test('an answer nobody understands leaves both passwords valid', () => {
   const broken = outcome({ response: { status: 7 }, error: { code: 'TypeConstraintViolation', description: '' } })
-  expect(concludePassword('CP-1', 'ocpp1.6', 'ChangeConfiguration', payload16, broken, vault)).toBeNull()
+  expect(concludePassword(change16, broken, vault)).toBeNull()
 })

@@ -1,13 +1,15 @@
-import type { Payload, Protocol } from '@busbar/ocpp'
+import type { Payload } from '@busbar/ocpp'
 import type { Vault } from '@busbar/store'
 import { isObject, toObjects } from '../pipeline/objects.js'
+import { type Command, payloadOf } from './command.js'
 import type { CallOutcome } from './states.js'
 
 /** A change of table station_secret. Both slots open the gateway's door while a change is open. */
 export type SecretChange =
-  | { kind: 'propose'; stationId: string; hash: string }
+  | { kind: 'propose'; stationId: string; hash: string; carriedBy: string }
   | { kind: 'confirm'; stationId: string; hash: string }
-  | { kind: 'discard'; stationId: string; hash: string }
+  /** Unless another CALL carried the same one: the station may have taken it from that. */
+  | { kind: 'discard'; stationId: string; hash: string; carriedBy: string }
   /** The pending one opened the door at `at`: the station has taken it. One proposed later is another one. */
   | { kind: 'used'; stationId: string; at: Date }
 
@@ -22,7 +24,10 @@ interface PasswordPlace {
  * The password of the station that a CALL changes, if it does.
  * @see OCPP 1.6 security white paper §7.2 AuthorizationKey; 2.0.1 part 2 A01, SecurityCtrlr.BasicAuthPassword
  */
-function findPassword(protocol: Protocol, action: string, payload: Payload): PasswordPlace | null {
+function findPassword(command: Command, callIndex: number): PasswordPlace | null {
+  const { protocol, action } = command
+  const payload = payloadOf(command, callIndex)
+  if (protocol === null) return null
   if (protocol === 'ocpp1.6') {
     const { key, value } = payload
     if (action !== 'ChangeConfiguration' || !sameName(key, 'AuthorizationKey')) return null
@@ -55,35 +60,31 @@ export const passwordActions: ReadonlySet<string> = new Set(['ChangeConfiguratio
 
 /** Before the station can know it: from now on the new password opens the door as well. */
 export function proposePassword(
-  stationId: string,
-  protocol: Protocol,
-  action: string,
-  payload: Payload,
+  command: Command,
+  callIndex: number,
   vault: Vault,
 ): (SecretChange & { kind: 'propose' }) | null {
-  const password = findPassword(protocol, action, payload)
-  return password && { kind: 'propose', stationId, hash: hashOf(password.value, vault) }
+  const password = findPassword(command, callIndex)
+  return password && { kind: 'propose', ...carried(command, callIndex, password, vault) }
 }
 
 /**
  * What the word on a CALL means for the password it carried. Where the station may or may not have taken it, or takes it
  * only with its next start, both stay valid.
  */
-export function concludePassword(
-  stationId: string,
-  protocol: Protocol,
-  action: string,
-  payload: Payload,
-  outcome: CallOutcome,
-  vault: Vault,
-): SecretChange | null {
-  const password = findPassword(protocol, action, payload)
+export function concludePassword(command: Command, outcome: CallOutcome, vault: Vault): SecretChange | null {
+  const { callIndex, kind, verdict, response } = outcome
+  const password = findPassword(command, callIndex)
   if (!password) return null
-  const status = outcome.kind === 'result' && outcome.verdict ? statusOf(outcome.response, password.item) : null
-  const hash = () => hashOf(password.value, vault)
-  if (status === 'Accepted') return { kind: 'confirm', stationId, hash: hash() }
-  const refused = status !== null && status !== 'RebootRequired'
-  return refused || neverTaken.has(outcome.kind) ? { kind: 'discard', stationId, hash: hash() } : null
+  const status = kind === 'result' && verdict ? statusOf(response, password.item) : null
+  const refused = status !== null && status !== 'Accepted' && status !== 'RebootRequired'
+  if (status !== 'Accepted' && !refused && !neverTaken.has(kind)) return null
+  const { carriedBy, ...secret } = carried(command, callIndex, password, vault)
+  return status === 'Accepted' ? { kind: 'confirm', ...secret } : { kind: 'discard', ...secret, carriedBy }
+}
+
+function carried({ id, stationId }: Command, callIndex: number, { value }: PasswordPlace, vault: Vault) {
+  return { stationId, hash: hashOf(value, vault), carriedBy: `${id}/${callIndex}` }
 }
 
 /** The station refused the CALL, or it was never sent. Not `undeliverable`: the channels may have failed after taking it. */

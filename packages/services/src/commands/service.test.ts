@@ -490,6 +490,24 @@ test('while a change of the password is undecided no other is sent: the station 
   expect(await changePassword('ff'.repeat(20), 'Accepted')).toMatchObject({ wasSent: true })
 })
 
+test.each(['Rejected', 'expired'])(
+  'while one is undecided, the same one again does not take it back: %s',
+  async (word) => {
+    await query("INSERT INTO station_secret (station_id, slot, hash) VALUES ('CP-1', 'current', 'old')")
+    const [first, second] = [await changePassword(password), await changePassword(password)]
+    const taken = { current: 'old', pending: vault.hashPassword(password) }
+    await world.apply([world.outcome(first.id, { outcome: 'lost' })])
+
+    const outcome = word === 'expired' ? { outcome: word } : { outcome: 'result', payload: { status: word } }
+    await world.apply([world.outcome(second.id, outcome)])
+    expect(await secrets()).toEqual(taken)
+
+    // Nor does the first, once the second may have been taken.
+    await world.apply([world.outcome(first.id, { outcome: 'error', late: true })])
+    expect(await secrets()).toEqual(taken)
+  },
+)
+
 test('of two changes in one batch only the first is sent', async () => {
   const change = (value: string) =>
     world.send({

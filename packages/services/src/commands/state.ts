@@ -45,7 +45,10 @@ export interface Loaded {
 export interface PendingSecret {
   stationId: string
   hash: string
-  createdAt: Date
+  /** Null: in this batch. */
+  createdAt: Date | null
+  /** The CALL that alone carried it. */
+  carriedBy: string | null
 }
 
 /** What a batch knows and changes. */
@@ -60,7 +63,7 @@ export class CommandsState {
   readonly #changed = new Set<string>()
   readonly #audits: AuditRow[] = []
   readonly #secrets: SecretChange[] = []
-  readonly #pendingSecrets: Map<string, Omit<PendingSecret, 'createdAt'> & { createdAt: Date | null }>
+  readonly #pendingSecrets: Map<string, PendingSecret>
 
   constructor({ commands, stations, counters, limits, pendingSecrets }: Loaded) {
     for (const command of commands) this.#remember(command)
@@ -143,12 +146,12 @@ export class CommandsState {
     this.#secrets.push(change)
     const { stationId } = change
     const pending = this.#pendingSecrets.get(stationId)
-    // What is proposed in this batch was proposed after any login it tells of.
-    if (change.kind === 'propose')
-      this.#pendingSecrets.set(stationId, { stationId, hash: change.hash, createdAt: null })
-    else if (change.kind === 'used') {
-      if (pending?.createdAt && pending.createdAt <= change.at) this.#pendingSecrets.delete(stationId)
-    } else if (pending?.hash === change.hash) this.#pendingSecrets.delete(stationId)
+    if (change.kind === 'propose') {
+      const { hash, carriedBy } = change
+      const again = pending?.hash === hash && { ...pending, carriedBy: null }
+      // What is proposed in this batch was proposed after any login it tells of.
+      this.#pendingSecrets.set(stationId, again || { stationId, hash, createdAt: null, carriedBy })
+    } else if (pending && isOver(pending, change)) this.#pendingSecrets.delete(stationId)
   }
 
   save(): Sql[] {
@@ -166,6 +169,11 @@ export class CommandsState {
     this.#commands.set(command.id, command)
     this.#ids.set(requestKey(command.requestedBy, command.idempotencyKey), command.id)
   }
+}
+
+function isOver(pending: PendingSecret, change: Exclude<SecretChange, { kind: 'propose' }>): boolean {
+  if (change.kind === 'used') return pending.createdAt !== null && pending.createdAt <= change.at
+  return pending.hash === change.hash && (change.kind === 'confirm' || pending.carriedBy === change.carriedBy)
 }
 
 const requestKey = (requestedBy: string, idempotencyKey: string) => `${requestedBy}\n${idempotencyKey}`

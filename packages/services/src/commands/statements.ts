@@ -107,15 +107,25 @@ export const selectLimits = sql(
 )
 
 export const selectPendingSecrets = sql(
-  `SELECT station_id AS "stationId", hash, created_at AS "createdAt" FROM station_secret
+  `SELECT station_id AS "stationId", hash, created_at AS "createdAt", carried_by AS "carriedBy" FROM station_secret
    WHERE station_id = ANY($1) AND slot = 'pending'`,
 )
 
-const setSecret = sql(
-  `INSERT INTO station_secret (station_id, slot, hash) VALUES ($1, $2, $3)
+// The same one again is as old as it was, and no CALL's alone.
+const setPending = sql(
+  `INSERT INTO station_secret AS known (station_id, slot, hash, carried_by) VALUES ($1, 'pending', $2, $3)
+   ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash,
+     created_at = CASE WHEN known.hash = EXCLUDED.hash THEN known.created_at ELSE now() END,
+     carried_by = CASE WHEN known.hash = EXCLUDED.hash THEN NULL ELSE EXCLUDED.carried_by END`,
+)
+const setCurrent = sql(
+  `INSERT INTO station_secret (station_id, slot, hash) VALUES ($1, 'current', $2)
    ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`,
 )
 const removePending = sql(`DELETE FROM station_secret WHERE station_id = $1 AND slot = 'pending' AND hash = $2`)
+const discardPending = sql(
+  `DELETE FROM station_secret WHERE station_id = $1 AND slot = 'pending' AND hash = $2 AND carried_by = $3`,
+)
 const makePendingCurrent = sql(
   `WITH used AS (
      DELETE FROM station_secret WHERE station_id = $1 AND slot = 'pending' AND created_at <= $2 RETURNING hash
@@ -129,11 +139,11 @@ export function toSecretStatements(change: SecretChange): Sql[] {
   const { stationId } = change
   switch (change.kind) {
     case 'propose':
-      return [setSecret(stationId, 'pending', change.hash)]
+      return [setPending(stationId, change.hash, change.carriedBy)]
     case 'confirm':
-      return [setSecret(stationId, 'current', change.hash), removePending(stationId, change.hash)]
+      return [setCurrent(stationId, change.hash), removePending(stationId, change.hash)]
     case 'discard':
-      return [removePending(stationId, change.hash)]
+      return [discardPending(stationId, change.hash, change.carriedBy)]
     case 'used':
       return [makePendingCurrent(stationId, change.at.toISOString())]
   }

@@ -4,7 +4,7 @@ import { isObject } from '../pipeline/objects.js'
 import type { Decision, DecisionContext, InboundRecord } from '../pipeline/service.js'
 import { toAnswerVerdict } from './answer-verdict.js'
 import { behindRequests } from './behind-requests.js'
-import { type Command, type CommandError, isComplete, type OutcomeKind, payloadOf } from './command.js'
+import { type Command, type CommandError, isComplete, type OutcomeKind } from './command.js'
 import { toEffects } from './effects.js'
 import { noteReported } from './ids.js'
 import { concludePassword } from './password.js'
@@ -43,9 +43,8 @@ export function takeOutcome(
 
   state.put(step.command)
   const { stationId, protocol, action } = before
-  const sent = payloadOf(before, outcome.callIndex)
   if (protocol && outcome.response) noteReported(protocol, action, outcome.response, state.countersOf(stationId))
-  const secret = protocol && concludePassword(stationId, protocol, action, sent, outcome, vault)
+  const secret = concludePassword(before, outcome, vault)
   if (secret) state.changeSecret(secret)
   if (step.dispatch !== null) proposeSecret(step.command, step.dispatch, state, vault)
   return { ...toEffects({ before, after: step.command, dispatch: step.dispatch, now, topics }), quirks }

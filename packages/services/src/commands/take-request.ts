@@ -83,26 +83,16 @@ function toPayloads({ stationId, protocol, action, payload }: Command, state: Co
  * A station may have taken the password of a change that is undecided. A third one would push it out of the two slots, and
  * the station out of the door: none is sent until the station has answered or come in. The same one again is no other.
  */
-function refusePasswordChange(
-  { stationId, protocol, action, payload }: Command,
-  state: CommandsState,
-  vault: Vault,
-): CommandError | null {
-  const pending = state.pendingSecret(stationId)
-  const change = pending !== undefined && protocol && proposePassword(stationId, protocol, action, payload, vault)
+function refusePasswordChange(command: Command, state: CommandsState, vault: Vault): CommandError | null {
+  const pending = state.pendingSecret(command.stationId)
+  const change = pending !== undefined && proposePassword(command, 0, vault)
   if (!change || change.hash === pending) return null
   const description = 'An earlier change of the password is undecided: send the same again, or set one for good'
   return { code: 'PasswordChangeOpen', description }
 }
 
-export function proposeSecret(
-  { stationId, protocol, action, payload, calls }: Command,
-  callIndex: number,
-  state: CommandsState,
-  vault: Vault,
-) {
-  const sent = calls[callIndex]?.payload ?? payload
-  const change = protocol && proposePassword(stationId, protocol, action, sent, vault)
+export function proposeSecret(command: Command, callIndex: number, state: CommandsState, vault: Vault) {
+  const change = proposePassword(command, callIndex, vault)
   if (change) state.changeSecret(change)
 }
 

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "station_secret" ADD COLUMN     "carried_by" TEXT;
