@@ -6,7 +6,7 @@ export interface Verdict {
   error: unknown
 }
 
-const lookEveryMs = 200
+const lookEveryMs = 100
 
 /** Listens for the verdict of one command, from before the command is made. */
 export class VerdictWatch {

@@ -23,8 +23,8 @@ interface Patience {
   unheard: number
 }
 
-/** Within 600 ms: whoever waits for a command is to know within a second that it failed. */
-const patienceOfRequests: Patience = { askEveryMs: 150, unheard: 3 }
+/** Within 500 ms: whoever waits for a command is to know within a second that it failed. */
+const patienceOfRequests: Patience = { askEveryMs: 100, unheard: 4 }
 
 /** It holds a subscription for each station, all to be told again. */
 const patienceOfSubscriber: Patience = { askEveryMs: 1000, unheard: 3 }
