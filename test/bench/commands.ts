@@ -66,6 +66,7 @@ export async function roundTrips(
     }
     for (let index = 0; index < perSecond; index += 1) await one(index)
     times.length = 0
+    failed = 0
     const open: Promise<void>[] = []
     for (let index = 0; index < perSecond * seconds; index += 1) {
       open.push(one(index))
@@ -77,10 +78,7 @@ export async function roundTrips(
   }
   const answered = await measure(stations.ids, 'accepted')
   stations.close()
-  const nobody = await measure(
-    Array.from({ length: 50 }, (_, index) => stationId(100 + index)),
-    'undeliverable',
-  )
+  const nobody = await measure(stations.ids, 'undeliverable')
   close()
   return { ...answered, notConnectedP50: nobody.p50, notConnectedP99: nobody.p99, notConnectedFailed: nobody.failed }
 }
