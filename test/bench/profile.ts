@@ -1,10 +1,18 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { binary } from '../support/processes.js'
 import type { Product } from './product.js'
 
+interface Frame {
+  functionName: string
+  url: string
+  /** Counted from 0. */
+  lineNumber: number
+}
+
 interface CpuProfile {
-  nodes: { id: number; callFrame: { functionName: string; url: string } }[]
+  nodes: { id: number; callFrame: Frame }[]
   samples: number[]
   timeDeltas: number[]
 }
@@ -20,27 +28,40 @@ export async function profileOf(
   await work(product)
   await product.system.stop()
   const files = await readdir(folder)
+  const sourceAt = await readSources()
   const lines: string[] = []
   for (const [index, pid] of pids.entries()) {
     const file = files.find((name) => name.includes(`.${pid}.`))
     if (!file) throw new Error(`No profile of process ${pid}`)
     const profile = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as CpuProfile
-    lines.push(`${index === 0 ? 'gateway' : 'worker'}: ${summarize(profile)}`)
+    lines.push(`${index === 0 ? 'gateway' : 'worker'}: ${summarize(profile, sourceAt)}`)
   }
   await rm(folder, { recursive: true })
   return lines
 }
 
+type SourceAt = (line: number) => string
+
+/** Of which file a line of the binary is: the bundler names each above what it took from it. */
+async function readSources(): Promise<SourceAt> {
+  const lines = (await readFile(binary, 'utf8')).split('\n')
+  const sources = lines.flatMap((text, line) => {
+    const [, source] = /^\/\/ ((?:\.\.|src)\/\S+)$/.exec(text) ?? []
+    return source ? [{ line, source }] : []
+  })
+  return (line) => sources.findLast((each) => each.line <= line)?.source ?? ''
+}
+
 /** Shares by library, our own functions by name; idle time and the loading of modules left out. */
-function summarize({ nodes, samples, timeDeltas }: CpuProfile): string {
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+function summarize({ nodes, samples, timeDeltas }: CpuProfile, sourceAt: SourceAt): string {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, { ...callFrame, part: partOf(callFrame, sourceAt) }]))
   const byPart = new Map<string, number>()
   const ours = new Map<string, number>()
   let total = 0
   for (const [index, id] of samples.entries()) {
     const frame = frames.get(id)
-    const part = frame && partOf(frame)
-    if (!frame || !part) continue
+    if (!frame?.part) continue
+    const { part } = frame
     const us = timeDeltas[index] ?? 0
     total += us
     byPart.set(part, (byPart.get(part) ?? 0) + us)
@@ -56,14 +77,16 @@ function summarize({ nodes, samples, timeDeltas }: CpuProfile): string {
 }
 
 /** @returns null for what is not work */
-function partOf({ functionName, url }: { functionName: string; url: string }): string | null {
+function partOf({ functionName, url, lineNumber }: Frame, sourceAt: SourceAt): string | null {
   if (functionName === '(idle)' || functionName === '(program)' || functionName === '(root)') return null
   if (/node:internal\/(modules|bootstrap|deps\/cjs)|^node:fs$/.test(url)) return null
   if (functionName === '(garbage collector)') return 'garbage collection'
-  if (url.includes('node_modules/')) {
-    const [scope = '', name = ''] = url.slice(url.lastIndexOf('node_modules/') + 13).split('/')
+  const isOfBinary = url.endsWith('busbar.js')
+  const source = isOfBinary ? sourceAt(lineNumber) : url
+  if (source.includes('node_modules/')) {
+    const [scope = '', name = ''] = source.slice(source.lastIndexOf('node_modules/') + 13).split('/')
     return scope.startsWith('@') ? `${scope}/${name}` : scope
   }
-  if (url.endsWith('busbar.js')) return 'busbar'
+  if (isOfBinary) return 'busbar'
   return url.startsWith('node:') ? 'node' : 'native'
 }
