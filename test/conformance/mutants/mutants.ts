@@ -197,12 +197,12 @@ export const mutants: readonly Mutant[] = [
     'the old password opens the door for good',
     ['TC_073_CSMS'],
     at('services/src/commands/statements.ts')(
-      "      return [setSecret(stationId, 'current', change.hash), removePending(stationId, change.hash)]\n",
+      '      return [setCurrent(stationId, change.hash), removePending(stationId, change.hash)]\n',
       `      return [
         sql(\`INSERT INTO station_secret (station_id, slot, hash)
              SELECT station_id, 'former', hash FROM station_secret WHERE station_id = $1 AND slot = 'current'
              ON CONFLICT (station_id, slot) DO UPDATE SET hash = EXCLUDED.hash\`)(stationId),
-        setSecret(stationId, 'current', change.hash),
+        setCurrent(stationId, change.hash),
         removePending(stationId, change.hash),
       ]\n`,
     ),
