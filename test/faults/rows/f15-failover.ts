@@ -8,8 +8,8 @@ import { exactly, row, shown } from '../row.js'
 
 const prefix = 'F15'
 
-/** In which the API's outbox is sent, on a machine with much to do. */
-const lastMomentsMs = 1_000
+/** In which the API's outbox is sent, and a primary told to die is dead, on a machine with much to do. */
+const lastMomentsMs = 3_000
 
 /** How much of the log counts as applied, by Postgres. */
 async function appliedRecords(rig: Rig): Promise<number> {
