@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readTopic } from '../../support/topics.js'
 import { Fleet } from '../fleet.js'
 import { caughtUp } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
@@ -8,8 +9,14 @@ import { exactly, row, shown } from '../row.js'
 
 const prefix = 'F15'
 
-/** In which the API's outbox is sent, and a primary told to die is dead, on a machine with much to do. */
-const lastMomentsMs = 3_000
+/** In which the API's outbox is sent. */
+const outboxMs = 1_000
+
+/** Of a primary whose standby was behind, ms. */
+interface Death {
+  toldAt: number
+  deadAt: number
+}
 
 /** How much of the log counts as applied, by Postgres. */
 async function appliedRecords(rig: Rig): Promise<number> {
@@ -19,15 +26,15 @@ async function appliedRecords(rig: Rig): Promise<number> {
 
 /**
  * Takes those commands out of the fleet's that only the primary knew, in its last moments: the API writes to Postgres
- * alone, so what a standby that nobody waits for has not heard of is gone.
- * @param deaths of primaries whose standby was behind, ms
+ * alone, so what a standby that nobody waits for has not heard of is gone. What the log holds is not.
  */
-async function forgetLostCommands(rig: Rig, fleet: Fleet, deaths: readonly number[]): Promise<number> {
-  const rows = await rig.query<{ id: string }>('SELECT id::text FROM command WHERE station_id LIKE $1', [`${prefix}-%`])
-  const known = new Set(rows.map(({ id }) => id))
+async function forgetLostCommands(rig: Rig, fleet: Fleet, deaths: readonly Death[]): Promise<number> {
+  const requests = await readTopic(rig.system, `${rig.system.topicPrefix}.commands`)
+  const known = new Set(requests.map(({ value }) => JSON.parse(value.toString('utf8')).commandId))
   // The first 48 bits of an id are its time (UUIDv7).
   const madeAt = (id: string) => Number.parseInt(id.replace('-', '').slice(0, 12), 16)
-  const isLost = (id: string) => !known.has(id) && deaths.some((death) => Math.abs(death - madeAt(id)) < lastMomentsMs)
+  const isLost = (id: string) =>
+    !known.has(id) && deaths.some(({ toldAt, deadAt }) => toldAt - outboxMs < madeAt(id) && madeAt(id) < deadAt)
   const kept = fleet.commands.filter((id) => !isLost(id))
   const lost = fleet.commands.length - kept.length
   fleet.commands.splice(0, fleet.commands.length, ...kept)
@@ -48,7 +55,7 @@ export const failover = row({
     const nemesis = new Nemesis(rig, prefix)
     const fleet = await Fleet.open(rig, prefix, stations)
     const each = new Latencies()
-    const deaths: number[] = []
+    const deaths: Death[] = []
     let lost = 0
     await fleet.during(async () => {
       for (let index = 0; index < times && !rig.isOver; index += 1) {
@@ -62,7 +69,9 @@ export const failover = row({
         }
         const applied = await appliedRecords(rig)
         nemesis.tell('the primary dies, its standby takes over')
-        if (losesCommits) deaths.push(Date.now())
+        const toldAt = Date.now()
+        await postgres.primary.kill()
+        if (losesCommits) deaths.push({ toldAt, deadAt: Date.now() })
         await postgres.failOver()
         postgres.replication.mend()
         if (losesCommits && (await appliedRecords(rig)) < applied) lost += 1

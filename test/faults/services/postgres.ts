@@ -102,7 +102,7 @@ export class OwnPostgres {
     })
   }
 
-  /** The primary is dead; the standby takes its place and its address. */
+  /** The primary is dead, or dies now; the standby takes its place and its address. */
   async failOver(): Promise<void> {
     const standby = this.#standby
     if (!standby) throw new Error('there is no standby')
