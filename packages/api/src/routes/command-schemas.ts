@@ -33,7 +33,7 @@ export const Command = z
     followUp: z.enum(['none', 'open', 'complete', 'incomplete', 'failed']).describe('Reports, uploads, firmware'),
     calls: z.unknown().describe('One entry per CALL: payload, outcome, times'),
     lateResponse: z.unknown().describe('Came after the verdict, which stays'),
-    dispatchedAt: nullableTime,
+    dispatchedAt: nullableTime.describe('When a gateway took it; null where none did'),
     completedAt: nullableTime,
   })
   .meta({ id: 'Command' })

@@ -25,6 +25,7 @@ export interface Command {
   createdAt: Date
   /** No first CALL is sent after it. */
   expiresAt: Date
+  /** When its first CALL was handed to the station's channel; null again where nobody took it. */
   dispatchedAt: Date | null
   completedAt: Date | null
 }

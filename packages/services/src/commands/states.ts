@@ -92,7 +92,13 @@ export function settle(command: Command, outcome: CallOutcome, now: Date): Step 
     // By the time of the answer: who reads it again sends nothing that its first reader's time is over for.
     return dispatchCall(merged, next, laterOf(command.expiresAt, plusSeconds(outcome.at, defaultExpirySeconds)), now)
   }
-  return { command: complete(merged, finalStatus(merged, outcome), now), dispatch: null }
+  const dispatchedAt = wasTaken(outcome) ? merged.dispatchedAt : null
+  return { command: complete({ ...merged, dispatchedAt }, finalStatus(merged, outcome), now), dispatch: null }
+}
+
+/** The word that no gateway took a command's first CALL is our own, and of no connection. */
+function wasTaken({ callIndex, kind, epoch }: CallOutcome): boolean {
+  return callIndex > 0 || epoch !== null || (kind !== 'expired' && kind !== 'undeliverable')
 }
 
 /** An answer that no longer decides: the station has given one after all. Kept once. */
