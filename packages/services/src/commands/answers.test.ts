@@ -1,17 +1,7 @@
-import { createTestDatabase, type TestDatabase } from '@busbar/store'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { commandsWorld } from './testing-world.js'
 
-let store: TestDatabase
-let world: ReturnType<typeof commandsWorld>
-beforeAll(async () => {
-  store = await createTestDatabase()
-})
-afterAll(() => store.drop())
-beforeEach(async () => {
-  await store.database.query({ text: 'TRUNCATE command, job, outbox, audit_entry', values: [] })
-  world = commandsWorld(store.database)
-})
+const world = commandsWorld()
 
 async function ask(action: string, sent: object, payload: unknown) {
   const { id, records } = await world.send({ protocol: 'ocpp1.6', action, payload: { ...sent } })

@@ -1,26 +1,13 @@
 import type { OutboxRow } from '@busbar/backbone'
 import type { Payload, Protocol } from '@busbar/ocpp'
-import { createTestDatabase, type TestDatabase } from '@busbar/store'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { logRecord } from '../pipeline/testing.js'
 import { applyRecords } from '../pipeline/testing-batches.js'
 import { createStationsService } from '../stations/service.js'
 import { stationsDeps } from '../stations/testing.js'
-import { type CommandsWorld, commandsWorld } from './testing-world.js'
+import { commandsWorld } from './testing-world.js'
 
-let store: TestDatabase
-let world: CommandsWorld
-
-beforeAll(async () => {
-  store = await createTestDatabase()
-})
-afterAll(() => store.drop())
-beforeEach(async () => {
-  await store.database.commit([
-    { text: 'TRUNCATE command, audit_entry, outbox, job, station_counter, variable', values: [] },
-  ])
-  world = commandsWorld(store.database)
-})
+const world = commandsWorld()
 
 /** Sends a command to its last answer, and lets the stations service take in what the answers told. */
 async function ask(protocol: Protocol, action: string, payload: Payload, answer: (sent: Payload) => Payload) {
@@ -41,7 +28,7 @@ const takeIn = (rows: readonly OutboxRow[]) =>
   applyRecords(
     createStationsService(stationsDeps),
     rows.map(({ topic, key, value, headers }) => logRecord({ topic, key, value: Buffer.from(value), headers })),
-    { database: store.database },
+    { database: world.database },
   )
 
 const variable = (name: string, instance?: string) => ({
@@ -55,6 +42,32 @@ const readOut = ({ getVariableData }: Payload) => ({
     attributeStatus: 'Accepted',
     attributeValue: '4',
   })),
+})
+
+test('a command is split by what the station has reported, and its answers are merged', async () => {
+  await world.query(`INSERT INTO variable (station_id, component_key, variable_key, variable_instance, attribute_type, component,
+      variable, value, updated_at)
+    VALUES ('CP-1', 'devicedatactrlr', 'itemspermessage', 'getvariables', 'Actual', 'DeviceDataCtrlr', 'ItemsPerMessage', '2', now()),
+      ('CP-1', 'devicedatactrlr', 'itemspermessage', 'setvariables', 'Actual', 'DeviceDataCtrlr', 'ItemsPerMessage', '1', now())`)
+  const ask = (name: string) => ({ component: { name: 'C' }, variable: { name } })
+  const told = (name: string) => ({ ...ask(name), attributeStatus: 'Accepted', attributeValue: name })
+  const { id, records } = await world.send({
+    action: 'GetVariables',
+    payload: { getVariableData: ['a', 'b', 'c'].map(ask) },
+  })
+  await world.apply(records)
+  expect(world.dispatched).toHaveLength(1)
+
+  await world.apply([world.outcome(id, { outcome: 'result', payload: { getVariableResult: [told('a'), told('b')] } })])
+  expect(world.dispatched.map(({ callIndex, payload }) => ({ callIndex, payload }))).toEqual([
+    { callIndex: 0, payload: { getVariableData: [ask('a'), ask('b')] } },
+    { callIndex: 1, payload: { getVariableData: [ask('c')] } },
+  ])
+  await world.apply([world.outcome(id, { outcome: 'result', payload: { getVariableResult: [told('c')] } }, 1)])
+  expect(await world.command(id)).toMatchObject({
+    status: 'accepted',
+    response: { getVariableResult: [told('a'), told('b'), told('c')] },
+  })
 })
 
 test('a limit that the station told in an answer cuts the next list, and the answers are merged', async () => {

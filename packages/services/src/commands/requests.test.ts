@@ -1,22 +1,10 @@
-import { createTestDatabase, type TestDatabase } from '@busbar/store'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { later, vault } from './testing.js'
-import { type CommandsWorld, commandsWorld } from './testing-world.js'
+import { commandsWorld } from './testing-world.js'
 
-let store: TestDatabase
-let world: CommandsWorld
+const world = commandsWorld('ocpp1.6')
+const { query } = world
 
-beforeAll(async () => {
-  store = await createTestDatabase()
-})
-afterAll(() => store.drop())
-beforeEach(async () => {
-  await query('TRUNCATE command, audit_entry, outbox, job, station_counter, station_state, station CASCADE')
-  await query("INSERT INTO station_state (station_id, protocol) VALUES ('CP-1', 'ocpp1.6')")
-  world = commandsWorld(store.database)
-})
-
-const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
 const commands = () =>
   query(
     'SELECT station_id, action, payload, status, requested_by, protocol, error FROM command ORDER BY created_at, station_id DESC, idempotency_key',

@@ -1,26 +1,12 @@
 import type { LogRecord } from '@busbar/backbone'
-import { createTestDatabase, type TestDatabase } from '@busbar/store'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { later } from './testing.js'
-import { type CommandsWorld, commandsWorld } from './testing-world.js'
+import { accepted, commandsWorld } from './testing-world.js'
 
 /** Postgres has lost its last commits: what the log brought is read again, the requests and the words each for themselves. */
 
-let store: TestDatabase
-let world: CommandsWorld
-
-beforeAll(async () => {
-  store = await createTestDatabase()
-})
-afterAll(() => store.drop())
-beforeEach(async () => {
-  await query('TRUNCATE command, audit_entry, outbox, job, station_counter, station_state, station, variable CASCADE')
-  await query("INSERT INTO station_state (station_id, protocol) VALUES ('CP-1', 'ocpp2.0.1')")
-  world = commandsWorld(store.database)
-})
-
-const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
-const accepted = { outcome: 'result', payload: { status: 'Accepted' } }
+const world = commandsWorld('ocpp2.0.1')
+const { query } = world
 
 const losses = {
   'its row is gone': () => query('TRUNCATE command, job, station_counter'),

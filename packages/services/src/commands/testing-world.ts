@@ -1,5 +1,7 @@
 import type { CommandMessage, Dispatched, LogBatch, LogRecord, OutboxRow, OutgoingRecord } from '@busbar/backbone'
-import type { Database } from '@busbar/store'
+import type { Protocol } from '@busbar/ocpp'
+import { createTestDatabase, type TestDatabase } from '@busbar/store'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { applyBatch } from '../pipeline/apply-batch.js'
 import { serviceMetrics } from '../pipeline/metrics.js'
 import type { Decision } from '../pipeline/service.js'
@@ -10,15 +12,48 @@ import { now, vault } from './testing.js'
 
 const connected: Dispatched = { receivers: 1, epoch: 7, gatewayId: 'gateway-1' }
 
-/** The commands service on a real database; log, channels and clock are the test's. */
-export function commandsWorld(database: Database) {
-  let clock = () => now
-  const ports = { ...fakePorts(), database, vault, clock: () => clock() }
+/** The answer that most stations give. */
+export const accepted = { outcome: 'result', payload: { status: 'Accepted' } }
+
+/**
+ * The commands service on a database of the test file's own; log, channels and clock are the test's. Each test begins with
+ * empty tables.
+ * @param protocol of station CP-1; without one it has never been there
+ */
+export function commandsWorld(protocol?: Protocol) {
+  let store: TestDatabase
+  let clock: () => Date
+  const ports = {
+    ...fakePorts(),
+    vault,
+    clock: () => clock(),
+    get database() {
+      return store.database
+    },
+  }
   const service = createCommandsService(ports)
   const { topics } = ports.backbone
   let offset = 0n
 
+  const begin = () => ({
+    /** What station channels took, or would not take. */
+    dispatched: [] as Omit<CommandMessage, 'epoch'>[],
+    /** What Redis knows as handed out. */
+    handedOut: new Set<string>(),
+    dispatch: (): Dispatched | 'repeated' | 'unsure' => connected,
+    /** When the log holds what a commit left for it. */
+    flush: async (): Promise<void> => {},
+    /** Records that left with a commit. */
+    sent: [] as OutboxRow[],
+    decisions: [] as Decision[],
+  })
+
   const world = {
+    ...begin(),
+    get database() {
+      return store.database
+    },
+    query: (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] }),
     get now() {
       return clock()
     },
@@ -30,16 +65,6 @@ export function commandsWorld(database: Database) {
       clock = read
     },
     topics,
-    /** What station channels took, or would not take. */
-    dispatched: [] as Omit<CommandMessage, 'epoch'>[],
-    /** What Redis knows as handed out. */
-    handedOut: new Set<string>(),
-    dispatch: (): Dispatched | 'repeated' | 'unsure' => connected,
-    /** When the log holds what a commit left for it. */
-    flush: async (): Promise<void> => {},
-    /** Records that left with a commit. */
-    sent: [] as OutboxRow[],
-    decisions: [] as Decision[],
     intake: createCommandIntake({ vault, backbone: ports.backbone, clock: ports.clock }),
     /** Commits records as one batch; `crash`: the worker dies right after the commit. */
     async apply(records: readonly LogRecord[], end: 'done' | 'crash' = 'done') {
@@ -76,8 +101,8 @@ export function commandsWorld(database: Database) {
         ...request,
       })
       if (prepared.kind === 'invalid') throw new Error(JSON.stringify(prepared.problems))
-      const [inserted] = await database.commit(prepared.statements)
-      const rows = await database.query<OutgoingRecord>({
+      const [inserted] = await store.database.commit(prepared.statements)
+      const rows = await store.database.query<OutgoingRecord>({
         text: "DELETE FROM outbox WHERE source = 'api' RETURNING topic, key, value, headers",
         values: [],
       })
@@ -94,14 +119,14 @@ export function commandsWorld(database: Database) {
     passwordUsed: () => lane('password-used', {}),
     gatewayLost: (epoch: number) => lane('gateway-lost', { connectionId: 'c-1' }, { epoch: String(epoch) }),
     async command(id: string): Promise<Record<string, unknown>> {
-      const [row] = await database.query<Record<string, unknown>>({
+      const [row] = await store.database.query<Record<string, unknown>>({
         text: 'SELECT * FROM command WHERE id = $1',
         values: [id],
       })
       if (!row) throw new Error(`no command ${id}`)
       return row
     },
-    jobs: () => database.query<Record<string, unknown>>({ text: 'SELECT kind, key, due_at FROM job', values: [] }),
+    jobs: () => world.query('SELECT kind, key, due_at FROM job'),
     /** What the topic of results was told, in order. */
     results: (): { commandId: string | null; status: string; followUp: string; error: unknown }[] =>
       world.sent.filter((row) => row.topic === topics.commandResults).map((row) => JSON.parse(String(row.value))),
@@ -135,7 +160,18 @@ export function commandsWorld(database: Database) {
       return taken
     },
   } as typeof ports.backbone.ownership
+
+  beforeAll(async () => {
+    store = await createTestDatabase()
+  })
+  afterAll(() => store.drop())
+  beforeEach(async () => {
+    await world.query(`TRUNCATE command, audit_entry, outbox, job, station_counter, station_secret, station_state, station,
+      variable CASCADE`)
+    if (protocol) await world.query(`INSERT INTO station_state (station_id, protocol) VALUES ('CP-1', '${protocol}')`)
+    Object.assign(world, begin())
+    world.takeAppended()
+    world.now = now
+  })
   return world
 }
-
-export type CommandsWorld = ReturnType<typeof commandsWorld>
