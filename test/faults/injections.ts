@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readLogEnds } from '../support/log-ends.js'
-import { until } from '../support/system.js'
 import type { Fleet } from './fleet.js'
 import type { Recoveries } from './invariants.js'
 import type { Nemesis } from './nemesis.js'
@@ -62,19 +60,7 @@ export async function playInjections(
       nemesis.tell(`no more: ${injection.name}`)
       await injection.heal()
     }
-    await Promise.all([each.measure(Promise.all([fleet.served(), caughtUp(rig)])), afterwards?.()])
+    await Promise.all([each.measure(Promise.all([fleet.served(), rig.caughtUp()])), afterwards?.()])
   }
   return { times: each.count, each, goalSeconds, awaySeconds }
-}
-
-/** The services have applied all that the log holds at this moment. */
-export async function caughtUp(rig: Rig, timeoutMs = 300_000): Promise<void> {
-  const ends = await until('the log tells its ends', () => readLogEnds(rig.system).catch(() => null), timeoutMs)
-  const isCaughtUp = async () => {
-    const rows = await rig.query<{ place: string; next: string }>(
-      `SELECT topic || '/' || partition AS place, next::text FROM consumer_offset`,
-    )
-    return rows.every(({ place, next }) => BigInt(next) >= (ends.get(place) ?? 0n))
-  }
-  await until('the services have caught up', () => isCaughtUp().catch(() => false), timeoutMs)
 }

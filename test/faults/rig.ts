@@ -118,16 +118,16 @@ export class Rig {
     return untilDrained(this.system, timeoutMs)
   }
 
-  /** The services have read what the log holds at this moment; more may come meanwhile. */
-  async caughtUp(timeoutMs = 1_800_000): Promise<void> {
-    const ends = await readLogEnds(this.system)
+  /** The services have applied all that the log holds at this moment; more may come meanwhile. What they lean on may be away. */
+  async caughtUp(timeoutMs = 300_000): Promise<void> {
+    const ends = await until('the log tells its ends', () => readLogEnds(this.system).catch(() => null), timeoutMs)
     const isCaughtUp = async () => {
       const places = await this.query<{ place: string; next: string }>(
         `SELECT topic || '/' || partition AS place, next::text FROM consumer_offset`,
       )
       return places.every(({ place, next }) => BigInt(next) >= (ends.get(place) ?? 0n))
     }
-    await until('the services have caught up', isCaughtUp, timeoutMs)
+    await until('the services have caught up', () => isCaughtUp().catch(() => false), timeoutMs)
   }
 
   /** One text a process. */

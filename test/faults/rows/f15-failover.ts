@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readTopic } from '../../support/topics.js'
 import { Fleet } from '../fleet.js'
-import { caughtUp } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { Latencies, type Rig } from '../rig.js'
@@ -75,7 +74,7 @@ export const failover = row({
         await postgres.failOver()
         postgres.replication.mend()
         if (losesCommits && (await appliedRecords(rig)) < applied) lost += 1
-        await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+        await each.measure(Promise.all([fleet.served(), rig.caughtUp()]))
         nemesis.tell('all as before')
         await postgres.addStandby()
       }

@@ -2,7 +2,6 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/system.js'
 import { Fleet } from '../fleet.js'
-import { caughtUp } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { Latencies, type Rig } from '../rig.js'
@@ -39,13 +38,13 @@ export const fullDisk = row({
     const [each, restored, accepted] = [new Latencies(), new Latencies(), [] as string[]]
     await rig.query('CREATE TABLE ballast (text text)')
     const backup = path.join(folder, 'backup')
-    await caughtUp(rig)
+    await rig.caughtUp()
     await postgres.backUp(backup)
     nemesis.tell('backed up')
     const disk = await SmallDisk.mount(path.join(folder, 'small-disk'), (await postgres.megabytes()) + roomMegabytes)
     await fleet.during(async () => {
       await postgres.moveTo(path.join(disk.folder, 'data'))
-      await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+      await each.measure(Promise.all([fleet.served(), rig.caughtUp()]))
       nemesis.tell('on a small disk')
       await disk.fill()
       await until('Postgres finds no room', () => isRefused(rig), 60_000)
@@ -55,9 +54,9 @@ export const fullDisk = row({
       await disk.free()
       await postgres.primary.start()
       nemesis.tell('its disk has room')
-      await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+      await each.measure(Promise.all([fleet.served(), rig.caughtUp()]))
       nemesis.tell('its disk is lost')
-      await restored.measure(postgres.restore(backup).then(() => Promise.all([fleet.served(), caughtUp(rig)])))
+      await restored.measure(postgres.restore(backup).then(() => Promise.all([fleet.served(), rig.caughtUp()])))
       nemesis.tell('as before, out of the backup')
       await disk.unmount()
       await postgres.addStandby()

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../../support/system.js'
 import { Fleet } from '../fleet.js'
-import { caughtUp } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { Latencies } from '../rig.js'
@@ -36,7 +35,7 @@ export const unknownCommits = row({
       }
       nemesis.tell(`${done.before + done.after} commits were cut`)
       postgres.link.mend()
-      await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+      await each.measure(Promise.all([fleet.served(), rig.caughtUp()]))
     })
     await fleet.settled()
     const times = done.before + done.after

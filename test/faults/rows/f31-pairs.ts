@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fleet } from '../fleet.js'
-import { caughtUp, type Injection } from '../injections.js'
+import type { Injection } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { Latencies, type Rig } from '../rig.js'
@@ -100,13 +100,12 @@ export const twoFaults = row({
           await sleep(random.integer(0, (seconds * 1_000) / 2))
         }
         // A process of ours does not start without the services it needs: they come first.
-        const [services, processes] = [
-          names.filter((name) => !killed.has(name)),
-          names.filter((name) => killed.has(name)),
-        ]
-        for (const name of [...services, ...processes]) await both.get(name)?.heal?.()
+        const shuffled = random.shuffled(names)
+        const heal = (name: string) => both.get(name)?.heal?.()
+        await Promise.all(shuffled.filter((name) => !killed.has(name)).map(heal))
+        await Promise.all(shuffled.filter((name) => killed.has(name)).map(heal))
         nemesis.tell(`no more: ${names.join(' and ')}`)
-        await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+        await each.measure(Promise.all([fleet.served(), rig.caughtUp()]))
         played.add(names.join(' and '))
       }
     })

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fleet } from '../fleet.js'
-import { caughtUp } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { Latencies } from '../rig.js'
@@ -49,7 +48,7 @@ export const leaving = row({
           nemesis.start('gateways', 1),
           ...system.workers.map((_, worker) => nemesis.start('workers', worker)),
         ])
-        await each.measure(Promise.all([fleet.served(), caughtUp(rig)]))
+        await each.measure(Promise.all([fleet.served(), rig.caughtUp()]))
       }
     })
     await fleet.settled()

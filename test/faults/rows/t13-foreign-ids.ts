@@ -2,6 +2,9 @@ import { meterMessage, startMessage, stopMessage } from '../charging.js'
 import { type Rig, result, token } from '../rig.js'
 import { none, row, shown } from '../row.js'
 
+/** Where what is named lies. */
+const attacked = ['charging_transaction', 'reservation', 'transfer']
+
 const [foreignReservation, foreignRequest] = [4_711, 4_712]
 
 /** Everything that any table holds of a station, so that a table which comes tomorrow is held too. */
@@ -50,10 +53,11 @@ export const foreignIds = row({
       () => ({ action: 'DiagnosticsStatusNotification', payload: { status: 'Uploaded' } }),
     ]
     let tried = 0
+    const refused: string[] = []
     for (; tried < tries && !rig.isOver; tried += 1) {
       const { action, payload } = rig.random.pick(attempts)()
-      // The security extension may not be served yet: refused is as good as ignored.
-      await socket.call(action, payload)
+      const answer = await socket.call(action, payload)
+      if (answer.kind === 'error') refused.push(`${action}: ${answer.code}`)
     }
     socket.close()
     await rig.drained()
@@ -64,6 +68,11 @@ export const foreignIds = row({
       injected: `${tried} tries`,
       figures: [
         none('tables with other rows of the owner', touched),
+        none(
+          'tables where the owner has nothing to take',
+          attacked.filter((table) => !before.get(table)),
+        ),
+        none('tries that came to no service', refused),
         shown('tables compared', after.size),
         shown(
           'rows of the owner',
