@@ -3,7 +3,7 @@ import { OcppError } from '@busbar/ocpp'
 import { StationSocket } from '@busbar/simulator'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { untilDrained } from '../support/log-ends.js'
-import { type Place, readRedis, readTables, readTopics, watchRedis } from '../support/places.js'
+import { type Place, placesOf, readTables, readTopics, watchRedis } from '../support/places.js'
 import { findSpellings, type Spellings, spellingsOf } from '../support/spellings.js'
 import { allServices, hasServices, type System, startDistributed, startEmbedded, until } from '../support/system.js'
 
@@ -34,6 +34,9 @@ const secrets = {
   'KeyCode of customer information': hex(9),
 }
 type Secret = keyof typeof secrets
+
+/** How what is sealed begins. */
+const sealedMark = 'sealed:v1:'
 
 /** No secret: it shows that the search finds what is there. */
 const open = `marker-${hex()}`
@@ -239,14 +242,18 @@ describe.each(setUps.filter(([, isThere]) => isThere))('%s', (_name, _isThere, h
         for (const spelling of findSpellings(bytes, spellings)) leaks.add(`${where}: ${name}, ${spelling}`)
       }
       if (findSpellings(bytes, marker).length > 0) places.add(where.split(/[ :]/)[0] ?? '')
-      sealed ||= where.includes('Redis') && bytes.includes('sealed:v1:')
+      sealed ||= where.includes('Redis') && bytes.includes(sealedMark)
     }
-    for await (const place of readTables(system)) look(place)
-    for await (const place of readTopics(system)) look(place)
+    const texts = [...needles.values(), marker].flatMap((spellings) => [...spellings.values()])
+    const search = async (all: Parameters<typeof placesOf>[0]) => {
+      for await (const place of placesOf(all, [...texts, Buffer.from(sealedMark)])) look(place)
+    }
+    await search(readTables(system))
+    await search(readTopics(system))
     look({ where: 'log of the processes', bytes: Buffer.from(await system.logs()) })
     if (redis) {
-      for await (const place of readRedis()) look(place)
-      for (const place of redis.seen) look(place)
+      await search(redis.touched())
+      await search(redis.sent)
       expect(sealed).toBe(true)
     }
 

@@ -31,7 +31,7 @@ export async function* readTables({ database }: System): AsyncIterable<Place> {
   }
 }
 
-/** Every record of every topic, its headers too. */
+/** Every record of every topic of the system, its headers too: no process is told a name without its prefix. */
 export async function* readTopics(system: System): AsyncIterable<Place> {
   const ends = [...(await readLogEnds(system))].filter(([, end]) => end > 0n)
   const topics = new Set(ends.map(([place]) => place.slice(0, place.lastIndexOf('/'))))
@@ -45,19 +45,50 @@ export async function* readTopics(system: System): AsyncIterable<Place> {
   }
 }
 
-/** Every key of Redis, of whatever kind, of other systems too. */
-export async function* readRedis(): AsyncIterable<Place> {
+/**
+ * Watches Redis from now on.
+ * @returns sent: all commands of whatever client, published messages and scripts included
+ */
+export async function watchRedis(): Promise<{ sent: Place[]; touched(): AsyncIterable<Place>; stop(): void }> {
   const redis = new Redis(services.redisUrl ?? '')
-  try {
-    for await (const keys of redis.scanStream({ count: 1_000 })) {
-      for (const key of keys as string[]) {
-        const value = await redis.dumpBuffer(key)
-        yield { where: `Redis key ${key}`, bytes: Buffer.concat([Buffer.from(key), value ?? Buffer.alloc(0)]) }
-        for (const text of await readTexts(redis, key)) yield { where: `Redis key ${key}`, bytes: text }
-      }
+  const monitor = await redis.monitor()
+  const startedAt = performance.now()
+  const sent: Place[] = []
+  monitor.on('monitor', (_time: string, args: string[]) => {
+    sent.push({ where: `sent to Redis: ${args[0]}`, bytes: Buffer.from(args.join(' ')) })
+  })
+  return {
+    sent,
+    touched: () => readTouched(redis, startedAt),
+    stop: () => {
+      monitor.disconnect()
+      redis.disconnect()
+    },
+  }
+}
+
+/** Redis counts idle time in whole seconds, by a clock that may be a moment behind. */
+const idleSlackSeconds = 2
+
+/**
+ * Every key that anybody has made or come to since, of whatever kind and name: one that was idle all the time was not written, so
+ * what earlier tests left is passed over, and nothing that a system put outside its prefix. Only while Redis saves to disk
+ * does it mark nobody coming to a list or hash of before; what is added to one then is in `sent`, as all is.
+ */
+async function* readTouched(redis: Redis, since: number): AsyncIterable<Place> {
+  for await (const keys of redis.scanStream({ count: 1_000 })) {
+    const asked = redis.pipeline((keys as string[]).map((key) => ['object', 'idletime', key]))
+    const idle = (await asked.exec()) ?? []
+    const seconds = (performance.now() - since) / 1_000 + idleSlackSeconds
+    for (const [index, key] of (keys as string[]).entries()) {
+      const [cause, idleSeconds] = idle[index] ?? []
+      if (cause) throw cause
+      if (typeof idleSeconds === 'number' && idleSeconds > seconds) continue
+      const where = `Redis key ${key}`
+      const dump = await redis.dumpBuffer(key)
+      yield { where, bytes: Buffer.concat([Buffer.from(key), dump ?? Buffer.alloc(0)]) }
+      for (const bytes of await readTexts(redis, key)) yield { where, bytes }
     }
-  } finally {
-    redis.disconnect()
   }
 }
 
@@ -81,19 +112,28 @@ async function readTexts(redis: Redis, key: string): Promise<Buffer[]> {
   }
 }
 
-/** What is sent to Redis from now on, published messages and scripts included. */
-export async function watchRedis(): Promise<{ seen: Place[]; stop(): void }> {
-  const redis = new Redis(services.redisUrl ?? '')
-  const monitor = await redis.monitor()
-  const seen: Place[] = []
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    seen.push({ where: `sent to Redis: ${args[0]}`, bytes: Buffer.from(args.join(' ')) })
-  })
-  return {
-    seen,
-    stop: () => {
-      monitor.disconnect()
-      redis.disconnect()
-    },
+const bulkBytes = 1_000_000
+
+/** Those that hold one of the texts. Looked through in bulk: what many together do not hold, none of them does. */
+export async function* placesOf(
+  places: AsyncIterable<Place> | Iterable<Place>,
+  texts: readonly Buffer[],
+): AsyncIterable<Place> {
+  const holdsOne = (bytes: Buffer) => texts.some((text) => bytes.includes(text))
+  let bulk: Place[] = []
+  let size = 0
+  const sifted = () => {
+    const looked = bulk
+    bulk = []
+    size = 0
+    return holdsOne(Buffer.concat(looked.map(({ bytes }) => bytes)))
+      ? looked.filter(({ bytes }) => holdsOne(bytes))
+      : []
   }
+  for await (const place of places) {
+    bulk.push(place)
+    size += place.bytes.length
+    if (size >= bulkBytes) yield* sifted()
+  }
+  yield* sifted()
 }
