@@ -302,7 +302,8 @@ describe.each(sides)('the event log, $name', (side) => {
         topics: [lane()],
         from,
         onBegun: (begun) => told.push(...begun.map(({ partition, next }) => `${partition} from ${next}`)),
-        onRecords: (records) => told.push(...records.map(({ partition, offset }) => `${partition}: ${offset}`)),
+        onRecords: (records) =>
+          told.push(...records.map(({ partition, offset, value }) => `${partition}: ${offset} ${value}`)),
       })
       stops.push(tail.stop)
       return { told, atOnce: [...told] }
@@ -312,12 +313,15 @@ describe.each(sides)('the event log, $name', (side) => {
     const home = partitionOf('CP1', 4)
     expect([none, ten, all].map(({ atOnce }) => atOnce.length)).toEqual([4, 4 + 10, 4 + 34])
     const first = ten.atOnce.find((text) => text.startsWith(`${home} from`))?.split(' from ')[1]
-    expect(ten.atOnce.filter((text) => text.startsWith(`${home}: `))[0]).toBe(`${home}: ${first}`)
+    expect(ten.atOnce.find((text) => text.startsWith(`${home}: `))).toContain(`${home}: ${first} `)
+    expect(all.atOnce.flatMap((text) => /before \d+$/.exec(text) ?? [])).toEqual(before)
     for (const { atOnce } of [none, ten, all])
       expect(atOnce.slice(0, 4).every((text) => / from /.test(text))).toBe(true)
     await append('CP1', 'after')
     await until(() => [none, ten, all].every(({ told, atOnce }) => told.length === atOnce.length + 1))
     expect(new Set([none, ten, all].map(({ told }) => told.at(-1))).size).toBe(1)
+    expect(none.told.at(-1)).toMatch(/ after$/)
+    for (const { told } of [none, ten, all]) expect(new Set(told).size).toBe(told.length)
   })
 
   test('a record just below the limit passes, one above it is refused as our mistake', async () => {

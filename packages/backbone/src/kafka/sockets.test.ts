@@ -53,7 +53,10 @@ beforeEach(async () => {
   await broker.listen()
   sockets = new BrokerSockets()
 })
-afterEach(() => broker.close())
+afterEach(async () => {
+  vi.useRealTimers()
+  await broker.close()
+})
 
 const isAnswered = async () => {
   const { heard, socket } = ask(sockets, broker)
@@ -88,11 +91,23 @@ test('a broker that takes its time over one question is not taken for silent', a
 })
 
 test('a broker that nobody has asked anything may be quiet', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'performance'] })
+  let opened = 0
+  sockets = new BrokerSockets(({ host, port, onConnect }) => {
+    opened += 1
+    return net.connect({ host, port }, onConnect)
+  })
   const asked = ask(sockets, broker)
-  await until(() => asked.heard.includes('question'))
-  broker.isFrozen = true
-  await new Promise((resolve) => setTimeout(resolve, 5_000))
+  await vi.waitFor(() => expect(asked.heard).toEqual(['connect', 'question']))
 
-  expect(asked.heard).toEqual(['connect', 'question'])
+  vi.advanceTimersByTime(60_000)
+  expect(opened).toBe(1)
+  expect(asked.socket.destroyed).toBe(false)
+
+  // Asked something, it is probed at the next look: by then it owes an answer.
+  broker.isFrozen = true
+  asked.socket.write('another')
+  vi.advanceTimersByTime(500)
+  expect(opened).toBe(2)
   asked.socket.destroy()
 })
