@@ -9,6 +9,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Caller } from './access.js'
 import type { Authorities } from './authenticate.js'
 import type { SwitchLimit } from './bulk/switch-limit.js'
+import type { CommandBooks } from './command-books.js'
 import type { EventStream } from './events/stream.js'
 import type { FileAddresses } from './files/addresses.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
@@ -29,6 +30,7 @@ export interface RouteContext extends ApiPorts {
   events: EventStream
   addresses: FileAddresses
   switchLimit: SwitchLimit
+  commandBooks: CommandBooks
   /** Sends what a commit left in the outbox. */
   pokeOutbox(): void
   /** Aborts when the API stops: waits end, streams close. */

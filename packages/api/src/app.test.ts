@@ -105,15 +105,10 @@ describe('problem details', () => {
   })
 
   test('a fault of ours is not told to the caller', async () => {
-    const broken = await startTestApi({
-      ports: {
-        commands: {
-          prepare: () => {
-            throw new Error('secret detail')
-          },
-        },
-      },
-    })
+    const fail = () => {
+      throw new Error('secret detail')
+    }
+    const broken = await startTestApi({ ports: { commands: { prepare: fail, record: fail } } })
     await broken.request('admin', {
       method: 'POST',
       url: '/v1/stations',

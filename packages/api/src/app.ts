@@ -8,6 +8,7 @@ import type { Api, RouteContext } from './api.js'
 import { authenticateAll } from './authenticate.js'
 import { startBulkRunner } from './bulk/runner.js'
 import { SwitchLimit } from './bulk/switch-limit.js'
+import { CommandBooks } from './command-books.js'
 import { EventStream } from './events/stream.js'
 import { FileAddresses } from './files/addresses.js'
 import { downloadRoutes } from './files/downloads.js'
@@ -99,6 +100,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
     events,
     addresses,
     switchLimit: new SwitchLimit(ports.database, ports.metrics),
+    commandBooks: new CommandBooks(ports),
     pokeOutbox: () => sender.poke(),
     closing: closing.signal,
   }

@@ -78,6 +78,11 @@ export interface PreparedTransactionRequest {
 /** The side of the commands service that takes requests. It stands beside the API, so it comes as a port. */
 export interface CommandIntake {
   prepare(request: CommandRequest): PreparedCommand | Promise<PreparedCommand>
+  /**
+   * Command row, audit entry and outbox record of each. Nothing happens where `requestedBy` used the idempotency key before;
+   * gives back the ids of the commands that are new.
+   */
+  record(commands: readonly RecordableCommand[]): Sql
 }
 
 /** The side of service notifications that the API stands on; it comes as a port as well. */
@@ -109,20 +114,19 @@ export interface CommandRequest {
   expiresAt?: Date
 }
 
+export interface RecordableCommand {
+  kind: 'ok'
+  id: string
+  /** Of station, action and payload: tells a repeated request from another one under the same key. */
+  requestHash: string
+  createdAt: Date
+  expiresAt: Date
+  /** For `record`. */
+  row: object
+}
+
 export type PreparedCommand =
-  | {
-      kind: 'ok'
-      id: string
-      /** Of station, action and payload: tells a repeated request from another one under the same key. */
-      requestHash: string
-      createdAt: Date
-      expiresAt: Date
-      /**
-       * Command row, audit entry and outbox record, for one commit. They do nothing when `requestedBy` used the
-       * idempotency key before; the first returns one row exactly when the command is new.
-       */
-      statements: Sql[]
-    }
+  | RecordableCommand
   | {
       kind: 'invalid'
       /** Paths are JSON pointers into the payload; '' for a wrong action. */

@@ -77,7 +77,7 @@ async function send(
   also: (commandId: string) => Sql[],
   patience: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Receipt> {
-  const { database, backbone, commands, switchLimit } = context
+  const { database, backbone, commands, commandBooks, switchLimit } = context
   const prepared = await commands.prepare(request)
   if (prepared.kind === 'invalid') {
     throw new ProblemError(422, 'The station would not understand this command.', {
@@ -87,8 +87,8 @@ async function send(
   await switchLimit.take(caller, request)
   const watch = patience.timeoutMs > 0 ? new VerdictWatch(backbone.channels, prepared.id) : null
   try {
-    const [inserted] = await database.commit([...prepared.statements, ...also(prepared.id)])
-    if (inserted?.length !== 1) return await findEarlier(context, request, prepared.requestHash, patience)
+    if (!(await commandBooks.record(prepared, also(prepared.id))))
+      return await findEarlier(context, request, prepared.requestHash, patience)
     context.pokeOutbox()
     const { id, createdAt, expiresAt } = prepared
     const verdict = await watch?.wait(patience.timeoutMs, patience.signal, () => findVerdict(database, id))
@@ -139,18 +139,10 @@ async function findEarlier(
  * @throws ProblemError 404 for a station that is neither registered nor connected, 409 when the version is not known
  */
 export async function getProtocol(
-  { database, backbone }: Pick<RouteContext, 'database' | 'backbone'>,
+  { commandBooks, backbone }: Pick<RouteContext, 'commandBooks' | 'backbone'>,
   stationId: string,
 ) {
-  const [row] = await database.query<{ spoken: string | null; allowed: string[] | null; assumed: string | null }>({
-    name: 'protocol_of_station',
-    text: `SELECT t.protocol AS spoken, s.protocols AS allowed, s.protocol_without_header AS assumed
-           FROM (SELECT $1::text AS id) asked
-           LEFT JOIN station s ON s.id = asked.id LEFT JOIN station_state t ON t.station_id = asked.id
-           WHERE s.id IS NOT NULL OR t.online`,
-    values: [stationId],
-  })
-  const { spoken, allowed, assumed } = found(row, 'station')
+  const { spoken, allowed, assumed } = found(await commandBooks.findVersions(stationId), 'station')
   // A station that has just come for the first time is known to its gateway, and soon to the service stations.
   const known = protocol.safeParse(spoken ?? (await findSpokenNow(backbone, stationId)) ?? only(allowed) ?? assumed)
   if (known.success) return known.data

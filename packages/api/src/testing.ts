@@ -11,7 +11,7 @@ import {
 } from '@busbar/backbone'
 import { openLocalFileStore } from '@busbar/files'
 import { findAction } from '@busbar/ocpp'
-import { createTestDatabase, type Database, newId, Vault } from '@busbar/store'
+import { createTestDatabase, type Database, newId, overRows, Vault } from '@busbar/store'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -19,7 +19,6 @@ import { type Role, roles } from './access.js'
 import type { Api } from './api.js'
 import { createApiKey } from './api-keys.js'
 import { buildApi } from './app.js'
-import { auditStatement } from './audit.js'
 import {
   type ApiConfig,
   type ApiPorts,
@@ -169,6 +168,7 @@ const fakeIntake: CommandIntake = {
     findAction(request.protocol, request.action)?.lane === 'commands' || request.action === 'DataTransfer'
       ? prepare(request)
       : { kind: 'invalid', problems: [{ path: '', message: `${request.action} is no action of ours` }] },
+  record: (commands) => record(commands.map(({ row }) => row)),
 }
 
 /** Writes the request down and sends it nowhere. */
@@ -193,29 +193,47 @@ function prepare(request: CommandRequest): PreparedCommand {
   const requestHash = createHash('sha256')
     .update(JSON.stringify([stationId, action, request.identity ?? payload]))
     .digest('hex')
-  const insert = {
-    text: `INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash,
-             status, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, 'queued', $9, $10) ON CONFLICT DO NOTHING RETURNING id`,
-    values: [
-      id,
-      stationId,
-      protocol,
-      action,
-      JSON.stringify(payload),
-      requestedBy,
-      idempotencyKey,
-      requestHash,
-      createdAt,
-      expiresAt,
-    ],
+  const row = {
+    id,
+    stationId,
+    protocol,
+    action,
+    payload,
+    requestedBy,
+    idempotencyKey,
+    requestHash,
+    createdAt,
+    expiresAt,
   }
-  const audit = auditStatement(
-    { actor, action: 'command.send', targetType: 'command', targetId: id, details: { action } },
-    { text: 'WHERE EXISTS (SELECT FROM command WHERE id = $6::uuid)', values: [id] },
-  )
-  return { kind: 'ok', id, requestHash, createdAt, expiresAt, statements: [insert, audit] }
+  return { kind: 'ok', id, requestHash, createdAt, expiresAt, row: { ...row, actor } }
 }
+
+const record = overRows(
+  {
+    id: 'uuid',
+    stationId: 'text',
+    protocol: 'text',
+    action: 'text',
+    payload: 'jsonb',
+    requestedBy: 'text',
+    idempotencyKey: 'text',
+    requestHash: 'text',
+    createdAt: 'timestamptz',
+    expiresAt: 'timestamptz',
+    actor: 'text',
+  },
+  (rows) => `WITH asked AS (SELECT * FROM ${rows}), inserted AS (
+    INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash,
+      created_at, expires_at, status)
+    SELECT id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash, created_at, expires_at,
+      'queued' FROM asked ON CONFLICT DO NOTHING RETURNING id
+  ), audited AS (
+    INSERT INTO audit_entry (actor, action, target_type, target_id, details)
+    SELECT actor, 'command.send', 'command', id::text, jsonb_build_object('action', action)
+    FROM asked JOIN inserted USING (id)
+  )
+  SELECT id FROM inserted`,
+)
 
 /** Calls no private address, and keeps deliveries as service notifications does. */
 const fakeWebhooks: WebhookIntake = {

@@ -32,11 +32,13 @@ export { ensurePartitions, type Retention } from './partitions.js'
 export { packReadings, type StoredReading, unpackReadings } from './readings/pack.js'
 export { inOrder, type ReadingPlace, readReadings, type TransactionReading } from './readings/read.js'
 export { decodeReading, encodeReading, type Reading } from './readings/reading.js'
+export { inRounds } from './rounds.js'
 export {
   type Columns,
   type ColumnTypes,
   deleteFrom,
   insertInto,
+  overRows,
   type Row,
   selectFrom,
   sql,

@@ -113,6 +113,17 @@ export function selectFrom<const C extends Columns>(
   )
 }
 
+/**
+ * Prepares any other statement over rows.
+ * @param toText is given what stands behind FROM: the rows as `r`, with its columns in snake case
+ */
+export function overRows<const C extends Columns>(
+  columns: C,
+  toText: (rows: string) => string,
+): (rows: readonly Row<C>[]) => Sql {
+  return statement(columns, toText(`${unnest(columns)} AS r(${columnNames(columns)})`))
+}
+
 /** A fixed text as a prepared statement: `const find = sql('SELECT ... WHERE id = ANY($1)')`, then `find([ids])`. */
 export function sql(text: string): (...values: unknown[]) => Sql {
   const name = statementName(text)

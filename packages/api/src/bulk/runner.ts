@@ -1,6 +1,7 @@
 import { mapSecrets, type Payload, type Protocol } from '@busbar/ocpp'
 import { type Sql, UnavailableError } from '@busbar/store'
 import type { RouteContext } from '../api.js'
+import type { RecordableCommand } from '../ports.js'
 import { protocol as protocolSchema } from '../schemas.js'
 import { ifBulkLockIsFree } from './lock.js'
 import { planSteps, type Run, type Step } from './plan.js'
@@ -107,7 +108,7 @@ async function toSends(run: RunRow, stationIds: readonly string[], ports: Ports,
     })),
   )
   return [
-    ...prepared.flatMap(({ statements }) => statements),
+    ...prepared.flatMap(({ command }) => (command ? [ports.commands.record([command])] : [])),
     markSent(
       prepared.map(({ stationId }) => stationId),
       prepared.map(({ error }) => error),
@@ -123,8 +124,8 @@ async function prepare(
   protocol: Protocol | undefined,
   { commands, vault }: Ports,
   now: Date,
-): Promise<{ statements: Sql[]; error: string | null }> {
-  if (!protocol) return { statements: [], error: 'It is not registered any more, or its OCPP version is not known' }
+): Promise<{ command: RecordableCommand | null; error: string | null }> {
+  if (!protocol) return { command: null, error: 'It is not registered any more, or its OCPP version is not known' }
   const prepared = await commands.prepare({
     stationId,
     protocol,
@@ -135,8 +136,8 @@ async function prepare(
     actor: run.actor,
     expiresAt: new Date(now.getTime() + run.commandExpirySeconds * 1_000),
   })
-  if (prepared.kind === 'ok') return { statements: prepared.statements, error: null }
-  return { statements: [], error: prepared.problems.map(({ message }) => message).join('; ') }
+  if (prepared.kind === 'ok') return { command: prepared, error: null }
+  return { command: null, error: prepared.problems.map(({ message }) => message).join('; ') }
 }
 
 type Secrets = Pick<RouteContext['vault'], 'seal' | 'open' | 'isSealed'>

@@ -128,6 +128,21 @@ test('the same key with the same request is one command; with another it is refu
   expect(await api.database.prisma.auditEntry.count({ where: { targetId: first.json().id } })).toBe(1)
 })
 
+test('commands that come at once share a commit, and each caller gets its own', async () => {
+  const commit = vi.spyOn(api.database, 'commit')
+  const key = newId()
+  const responses = await Promise.all([send(), send(), send({ key }), send({ key })])
+  const commits = commit.mock.calls.length
+  commit.mockRestore()
+
+  const ids = responses.map((response) => response.json().id)
+  expect(responses.map(({ statusCode }) => statusCode)).toEqual([202, 202, 202, 202])
+  expect(new Set(ids).size).toBe(3)
+  expect(ids[3]).toBe(ids[2])
+  expect(await api.database.prisma.auditEntry.count({ where: { targetId: { in: ids } } })).toBe(3)
+  expect(commits).toBe(1)
+})
+
 test('a repeated request waits for the verdict of the first, or gets it at once', async () => {
   const key = newId()
   const { id } = (await send({ key })).json()

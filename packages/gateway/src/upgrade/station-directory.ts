@@ -1,5 +1,5 @@
 import type { Registration } from '@busbar/ocpp'
-import { type Database, sql, UnavailableError } from '@busbar/store'
+import { type Database, inRounds, sql, UnavailableError } from '@busbar/store'
 
 /** What the upgrade has to know of a station. */
 export interface StationRecord {
@@ -67,15 +67,7 @@ function slim(row: Row): Row {
   return row
 }
 
-/** Statements per query; a storm of upgrades becomes few of them. */
-const maxBatch = 500
 const maxCached = 50_000
-
-interface Waiter {
-  foldedId: string
-  resolve: (rows: Row[]) => void
-  reject: (cause: unknown) => void
-}
 
 /**
  * Stations as Postgres knows them at this moment. The upgrades of one event-loop turn, and those that come while a query
@@ -86,12 +78,12 @@ export class StationDirectory {
   readonly #database: Database
   readonly #withinMs: number
   readonly #cache = new Map<string, Row[]>()
-  #waiting: Waiter[] = []
-  #running = false
+  readonly #query: (foldedId: string) => Promise<Row[]>
 
   constructor(database: Database, withinMs: number) {
     this.#database = database
     this.#withinMs = withinMs
+    this.#query = inRounds((foldedIds) => this.#queryAll(foldedIds))
   }
 
   /**
@@ -129,30 +121,12 @@ export class StationDirectory {
     }
   }
 
-  #query(foldedId: string): Promise<Row[]> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ foldedId, resolve, reject })
-      if (!this.#running) {
-        this.#running = true
-        setImmediate(() => void this.#run())
-      }
-    })
-  }
-
-  async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, maxBatch)
-      try {
-        const found = new Map<string, Row[]>(batch.map(({ foldedId }) => [foldedId, []]))
-        const rows = await this.#database.query<Row>(findStations([...found.keys()]))
-        // Not pushed: that makes room for 17.
-        for (const row of rows) found.set(row.foldedId, found.get(row.foldedId)?.concat(slim(row)) ?? [])
-        for (const waiter of batch) waiter.resolve(found.get(waiter.foldedId) ?? [])
-      } catch (cause) {
-        for (const waiter of batch) waiter.reject(cause)
-      }
-    }
-    this.#running = false
+  async #queryAll(foldedIds: readonly string[]): Promise<Row[][]> {
+    const found = new Map<string, Row[]>()
+    const rows = await this.#database.query<Row>(findStations([...new Set(foldedIds)]))
+    // Not pushed: that makes room for 17.
+    for (const row of rows) found.set(row.foldedId, (found.get(row.foldedId) ?? []).concat(slim(row)))
+    return foldedIds.map((foldedId) => found.get(foldedId) ?? [])
   }
 
   #remember(foldedId: string, rows: Row[]): void {

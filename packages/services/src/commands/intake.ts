@@ -1,4 +1,4 @@
-import { apiSource, type Topics } from '@busbar/backbone'
+import type { Topics } from '@busbar/backbone'
 import type { Payload, Protocol } from '@busbar/ocpp'
 import { newId, type Sql, type Vault } from '@busbar/store'
 import type { Command } from './command.js'
@@ -32,15 +32,22 @@ export type Intake =
       requestHash: string
       createdAt: Date
       expiresAt: Date
-      /** For one commit. Nothing happens when the key was used before; the first returns a row when the command is new. */
-      statements: Sql[]
+      /** What `record` writes. */
+      row: RequestedRow
     }
   /** Paths are JSON pointers into the payload. */
   | { kind: 'invalid'; problems: { path: string; message: string }[] }
 
 export interface CommandIntake {
   prepare(request: IntakeRequest): Intake
+  /**
+   * Row, audit entry and outbox record of each command. Nothing happens where the key was used before; gives back the ids
+   * of the commands that are new.
+   */
+  record(commands: readonly { row: RequestedRow }[]): Sql
 }
+
+type RequestedRow = Parameters<typeof insertRequested>[0][number]
 
 /**
  * The API's side of the commands service: checks requests and makes the statements that record them. The record that
@@ -58,31 +65,16 @@ export function createCommandIntake(deps: {
       if (prepared.kind === 'invalid') return { kind: 'invalid', problems: prepared.violations }
       const { command } = prepared
       const { id, requestHash, createdAt, expiresAt } = command
-      const statements = [commandStatement(command, request.actor, deps.backbone.topics.commands)]
-      return { kind: 'ok', id, requestHash, createdAt, expiresAt, statements }
+      const row = { ...command, actor: request.actor, topic: deps.backbone.topics.commands, record: toRecord(command) }
+      return { kind: 'ok', id, requestHash, createdAt, expiresAt, row }
     },
+    record: (commands) => insertRequested(commands.map(({ row }) => row)),
   }
 }
 
-function commandStatement(command: Command, actor: string, topic: string): Sql {
-  const { id, stationId, protocol, action, requestedBy, idempotencyKey, requestHash, createdAt, expiresAt } = command
-  const payload = JSON.stringify(command.payload)
-  const record = { commandId: id, stationId, action, payload: command.payload, idempotencyKey, requestedBy, expiresAt }
-  return insertRequested(
-    id,
-    stationId,
-    protocol,
-    action,
-    payload,
-    requestedBy,
-    idempotencyKey,
-    requestHash,
-    createdAt.toISOString(),
-    expiresAt.toISOString(),
-    actor,
-    JSON.stringify({ commandId: id, action }),
-    apiSource,
-    topic,
-    Buffer.from(JSON.stringify(record)),
+/** The topic's value, as an internal service would write it, and the id of the row it stands for. */
+function toRecord({ id, stationId, action, payload, idempotencyKey, requestedBy, expiresAt }: Command): Buffer {
+  return Buffer.from(
+    JSON.stringify({ commandId: id, stationId, action, payload, idempotencyKey, requestedBy, expiresAt }),
   )
 }

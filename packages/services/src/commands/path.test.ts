@@ -80,7 +80,8 @@ type Verdict = Extract<ChannelMessage, { kind: 'verdict' }>
 
 /** What the API does for `?wait=`. */
 async function send(stationId: string, expiresAt?: Date): Promise<Verdict> {
-  const prepared = createCommandIntake({ vault, backbone }).prepare({
+  const intake = createCommandIntake({ vault, backbone })
+  const prepared = intake.prepare({
     stationId,
     protocol: 'ocpp2.0.1',
     action: 'ClearCache',
@@ -101,7 +102,7 @@ async function send(stationId: string, expiresAt?: Date): Promise<Verdict> {
     },
   }
   await backbone.channels.subscribe(verdictChannel(prepared.id), listener)
-  await store.database.commit(prepared.statements)
+  await store.database.commit([intake.record([prepared])])
   poke()
   const verdict = await promise
   await backbone.channels.unsubscribe(verdictChannel(prepared.id), listener)

@@ -1,4 +1,5 @@
-import { insertInto, type Sql, sql, updateRows, upsertInto } from '@busbar/store'
+import { apiSource } from '@busbar/backbone'
+import { insertInto, overRows, type Sql, sql, updateRows, upsertInto } from '@busbar/store'
 import type { Command } from './command.js'
 import { jobKinds } from './effects.js'
 import type { SecretChange } from './password.js'
@@ -150,24 +151,44 @@ export function toSecretStatements(change: SecretChange): Sql[] {
 }
 
 /**
- * Command, audit entry, the job that sees to its verdict whatever becomes of the record, and outbox record, or none of them when the key was used before: one statement, so that the API
- * asks Postgres once.
- * @returns a row with the id when the command is new
+ * Command, audit entry, the job that sees to its verdict whatever becomes of the record, and outbox record of each, or none of
+ * them when its key was used before: one statement, so that the API asks Postgres once.
+ * @returns the ids of the commands that are new
  */
-export const insertRequested = sql(
-  `WITH inserted AS (
+export const insertRequested = overRows(
+  {
+    id: 'uuid',
+    stationId: 'text',
+    protocol: 'text',
+    action: 'text',
+    payload: 'jsonb',
+    requestedBy: 'text',
+    idempotencyKey: 'text',
+    requestHash: 'text',
+    createdAt: 'timestamptz',
+    expiresAt: 'timestamptz',
+    actor: 'text',
+    topic: 'text',
+    record: 'bytea',
+  },
+  // In the order of the keys: who waits for a key that another is just using holds none that the other waits for.
+  (rows) => `WITH asked AS (SELECT * FROM ${rows}), inserted AS (
      INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash, status,
        created_at, expires_at)
-     VALUES ($1::uuid, $2::text, $3, $4, $5::jsonb, $6, $7, $8, 'queued', $9::timestamptz, $10)
+     SELECT id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash, 'queued', created_at,
+       expires_at
+     FROM asked ORDER BY requested_by, idempotency_key
      ON CONFLICT (requested_by, idempotency_key) DO NOTHING RETURNING id
-   ), audited AS (
+   ), new AS (SELECT asked.* FROM asked JOIN inserted USING (id)), audited AS (
      INSERT INTO audit_entry (at, actor, action, target_type, target_id, details)
-     SELECT $9, $11::text, 'command.send', 'station', $2, $12::jsonb FROM inserted
+     SELECT created_at, actor, 'command.send', 'station', station_id, jsonb_build_object('commandId', id, 'action', action)
+     FROM new
    ), due AS (
      INSERT INTO job (service, kind, key, station_id, due_at)
-     SELECT 'commands', '${jobKinds.verdict}', $1::text, $2, $10::timestamptz FROM inserted
+     SELECT 'commands', '${jobKinds.verdict}', id::text, station_id, expires_at FROM new
    ), sent AS (
-     INSERT INTO outbox (source, topic, key, value, headers) SELECT $13::text, $14::text, $2, $15::bytea, '{}'::jsonb FROM inserted
+     INSERT INTO outbox (source, topic, key, value, headers)
+     SELECT '${apiSource}', topic, station_id, record, '{}'::jsonb FROM new
    )
    SELECT id FROM inserted`,
 )

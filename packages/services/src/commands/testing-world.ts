@@ -101,7 +101,7 @@ export function commandsWorld(protocol?: Protocol) {
         ...request,
       })
       if (prepared.kind === 'invalid') throw new Error(JSON.stringify(prepared.problems))
-      const [inserted] = await store.database.commit(prepared.statements)
+      const [inserted] = await store.database.commit([world.intake.record([prepared])])
       const rows = await store.database.query<OutgoingRecord>({
         text: "DELETE FROM outbox WHERE source = 'api' RETURNING topic, key, value, headers",
         values: [],
