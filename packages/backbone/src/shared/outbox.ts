@@ -26,8 +26,12 @@ const insertRows = sql(`
   FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::jsonb[]) WITH ORDINALITY
     AS r(source, topic, key, value, headers, position)
   ORDER BY position`)
+// Source by source along the index, which marks what was sent as gone: a bitmap of all of them would look at each such row
+// again until a vacuum, and at some hundred rows a second that was half the work of Postgres.
 const selectRows = sql(`
-  SELECT id, source, topic, key, value, headers FROM outbox WHERE source = ANY($1) ORDER BY id LIMIT ${rowsAtOnce}`)
+  SELECT o.* FROM unnest($1::text[]) AS asked(source) CROSS JOIN LATERAL (
+    SELECT id, source, topic, key, value, headers FROM outbox WHERE source = asked.source ORDER BY id LIMIT ${rowsAtOnce}
+  ) AS o ORDER BY o.id LIMIT ${rowsAtOnce}`)
 const deleteRows = sql('DELETE FROM outbox WHERE id = ANY($1::bigint[])')
 // The same for all processes of a database.
 const lockApi = sql("SELECT pg_advisory_lock(hashtext('busbar outbox api'))")
