@@ -8,6 +8,7 @@ import type {
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Caller } from './access.js'
 import type { Authorities } from './authenticate.js'
+import type { BulkLock } from './bulk/lock.js'
 import type { SwitchLimit } from './bulk/switch-limit.js'
 import type { CommandBooks } from './command-books.js'
 import type { EventStream } from './events/stream.js'
@@ -29,6 +30,7 @@ export interface RouteContext extends ApiPorts {
   authorities: Authorities
   events: EventStream
   addresses: FileAddresses
+  bulkLock: BulkLock
   switchLimit: SwitchLimit
   commandBooks: CommandBooks
   /** Sends what a commit left in the outbox. */

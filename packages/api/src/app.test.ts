@@ -72,6 +72,15 @@ describe('problem details', () => {
     }
   })
 
+  test('a time that Postgres cannot hold', async () => {
+    for (const at of ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00%2B14:00', '9999-12-31T23:59:59-14:00']) {
+      const response = await api.request('admin', { url: `/v1/transactions/export?from=${at}` })
+
+      expect(response.statusCode, at).toBe(400)
+      expect(response.json().errors[0]).toMatchObject({ parameter: 'from' })
+    }
+  })
+
   test('an undecodable path', async () => {
     const response = await api.request('admin', { url: '/v1/stations/%zz' })
 
@@ -177,6 +186,16 @@ describe('limits', () => {
     for (const key of ['a', 'b', 'c', guarded.keys.admin]) statuses.push((await guess(key)).statusCode)
 
     expect(statuses).toEqual([401, 401, 429, 429])
+    await guarded.stop()
+  })
+
+  test('a program that goes on with a revoked key shuts out nobody at its address', async () => {
+    const guarded = await startTestApi({ config: { failuresPerMinutePerAddress: 2 } })
+    const use = (key: string) => guarded.app.inject({ url: '/v1/sites', headers: { authorization: `Bearer ${key}` } })
+    const statuses = []
+    for (const key of ['revoked', 'revoked', 'revoked', guarded.keys.admin]) statuses.push((await use(key)).statusCode)
+
+    expect(statuses).toEqual([401, 401, 401, 200])
     await guarded.stop()
   })
 })

@@ -6,6 +6,7 @@ import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Api, RouteContext } from './api.js'
 import { authenticateAll } from './authenticate.js'
+import { BulkLock } from './bulk/lock.js'
 import { startBulkRunner } from './bulk/runner.js'
 import { SwitchLimit } from './bulk/switch-limit.js'
 import { CommandBooks } from './command-books.js'
@@ -99,6 +100,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
     authorities,
     events,
     addresses,
+    bulkLock: new BulkLock(ports.database),
     switchLimit: new SwitchLimit(ports.database, ports.metrics),
     commandBooks: new CommandBooks(ports),
     pokeOutbox: () => sender.poke(),

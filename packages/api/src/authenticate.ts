@@ -2,10 +2,14 @@ import type { FastifyRequest } from 'fastify'
 import { access, type Caller, isPublic } from './access.js'
 import { AccessAudit } from './access-audit.js'
 import type { Api } from './api.js'
+import { hashKey } from './api-keys.js'
 import type { KeyRing } from './key-ring.js'
 import type { OidcTokens } from './oidc.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
 import { ProblemError } from './problems.js'
+
+const failuresMs = 60_000
+const maxRefused = 10_000
 
 /** Where proofs of identity are looked up. */
 export interface Authorities {
@@ -29,9 +33,10 @@ export function authenticateAll(
   authorities: Authorities,
 ): void {
   const audit = new AccessAudit(database)
+  const refused = new RefusedKeys()
   const failures = app.createRateLimit({
     max: config.failuresPerMinutePerAddress,
-    timeWindow: 60_000,
+    timeWindow: failuresMs,
     keyGenerator: (request: FastifyRequest) => request.ip,
   })
   app.decorateRequest('caller', null)
@@ -62,8 +67,26 @@ export function authenticateAll(
       await audit.cameIn(caller, bearer, request.ip)
       return caller
     }
-    await failures(request)
+    if (refused.isNew(request.ip, bearer)) await failures(request)
     throw unauthorized('The API key or access token is unknown, revoked or expired.')
+  }
+}
+
+/**
+ * What each address was refused with of late: whoever goes on with one key that was revoked guesses nothing, and must not
+ * shut out all who share its address.
+ */
+class RefusedKeys {
+  readonly #until = new Map<string, number>()
+
+  isNew(address: string, bearer: string): boolean {
+    const name = `${address} ${hashKey(bearer).toString('base64')}`
+    const isKnown = (this.#until.get(name) ?? 0) > Date.now()
+    this.#until.delete(name)
+    this.#until.set(name, Date.now() + failuresMs)
+    const [oldest] = this.#until.keys()
+    if (oldest !== undefined && this.#until.size > maxRefused) this.#until.delete(oldest)
+    return !isKnown
   }
 }
 

@@ -24,8 +24,14 @@ export const label = z
   .trim()
   .regex(/^[^|\p{Cc}]{1,64}$/u, '1 to 64 characters without | and control characters')
 
-/** Any zone is read; the handler gets a Date. */
-export const timeInput = z.iso.datetime({ offset: true }).transform((value) => new Date(value))
+const earliest = new Date('0001-01-01T00:00:00Z')
+const latest = new Date('9999-12-31T23:59:59.999Z')
+
+/** Any zone is read; the handler gets a Date, of which Postgres can hold what we write. */
+export const timeInput = z.iso
+  .datetime({ offset: true })
+  .transform((value) => new Date(value))
+  .refine((date) => date >= earliest && date <= latest, 'a time in UTC of the years 1 to 9999')
 
 /** What we write: UTC with milliseconds. */
 export const time = z.string().meta({ format: 'date-time' })

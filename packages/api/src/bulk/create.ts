@@ -8,7 +8,6 @@ import { ProblemError } from '../problems.js'
 import type { BulkCommandDraft } from '../routes/bulk-schemas.js'
 import { protocol as protocolSchema } from '../schemas.js'
 import { needsApproval, unapprovedPerMinute } from './limits.js'
-import { withBulkLock } from './lock.js'
 import { toOffsets } from './plan.js'
 import { sealSecrets } from './runner.js'
 import { countFleet, countSwitchedAlone, countUnapprovedOpen, selectProtocols } from './statements.js'
@@ -48,13 +47,13 @@ const insertTargets = insertInto('bulk_target', { bulkId: 'uuid', stationId: 'te
  * @throws ProblemError 404, 409 or 422 where it makes no sense: nothing is kept then
  */
 export async function createBulkCommand(context: RouteContext, caller: Caller, draft: Draft): Promise<string> {
-  const { database, vault } = context
+  const { database, vault, bulkLock } = context
   const stationIds = await findStations(database, draft)
   const protocols = await checkPayload(context, draft, stationIds)
   const { name = null, action, payload, jitterSeconds, stopAbovePercent, stopAfter, commandExpirySeconds } = draft
   const id = newId()
 
-  await withBulkLock(database, async () => {
+  await bulkLock.hold(async () => {
     if ((await database.prisma.bulkKillSwitch.count()) > 0) throw new ProblemError(409, 'The kill switch is engaged.')
     const now = new Date()
     const expiresAt = draft.expiresAt ?? new Date(now.getTime() + dayMs)

@@ -1,5 +1,7 @@
 import { type Database, sql } from '@busbar/store'
+import { InTurn } from '../in-turn.js'
 
+const limitWait = sql("SET lock_timeout = '10s'")
 const lock = sql("SELECT pg_advisory_lock(hashtext('busbar bulk commands'))")
 const tryLock = sql("SELECT pg_try_advisory_lock(hashtext('busbar bulk commands')) AS taken")
 /** Until the commit it is in is over. Whoever waits for it holds a connection of the pool: one at a time in a process. */
@@ -10,26 +12,39 @@ const unlock = sql("SELECT pg_advisory_unlock(hashtext('busbar bulk commands'))"
  * One at a time over all API processes: the steps, and whatever an operator decides about a bulk command. So once a stop is
  * answered nothing more is sent, and two wishes cannot both pass a limit that holds for their sum.
  */
-export function withBulkLock<T>(database: Database, work: () => Promise<T>): Promise<T> {
-  return database.session(async (session) => {
-    await session.query(lock())
-    try {
-      return await work()
-    } finally {
-      await session.query(unlock())
-    }
-  })
-}
+export class BulkLock {
+  readonly #database: Database
+  readonly #turn = new InTurn()
 
-/** Does nothing while another holds it. */
-export function ifBulkLockIsFree(database: Database, work: () => Promise<void>): Promise<void> {
-  return database.session(async (session) => {
-    const [row] = await session.query<{ taken: boolean }>(tryLock())
-    if (!row?.taken) return
-    try {
-      await work()
-    } finally {
-      await session.query(unlock())
-    }
-  })
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** @throws UnavailableError, also when another process does not give it back */
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.#turn.run(() =>
+      this.#database.session(async (session) => {
+        await session.query(limitWait())
+        await session.query(lock())
+        try {
+          return await work()
+        } finally {
+          await session.query(unlock())
+        }
+      }),
+    )
+  }
+
+  /** Does nothing while another holds it. */
+  holdIfFree(work: () => Promise<void>): Promise<void> {
+    return this.#database.session(async (session) => {
+      const [row] = await session.query<{ taken: boolean }>(tryLock())
+      if (!row?.taken) return
+      try {
+        await work()
+      } finally {
+        await session.query(unlock())
+      }
+    })
+  }
 }

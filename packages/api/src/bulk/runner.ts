@@ -3,7 +3,6 @@ import { type Sql, UnavailableError } from '@busbar/store'
 import type { RouteContext } from '../api.js'
 import type { RecordableCommand } from '../ports.js'
 import { protocol as protocolSchema } from '../schemas.js'
-import { ifBulkLockIsFree } from './lock.js'
 import { planSteps, type Run, type Step } from './plan.js'
 import {
   countFleet,
@@ -16,7 +15,7 @@ import {
   updateRuns,
 } from './statements.js'
 
-type Ports = Pick<RouteContext, 'database' | 'commands' | 'vault' | 'log' | 'pokeOutbox'>
+type Ports = Pick<RouteContext, 'database' | 'commands' | 'vault' | 'log' | 'bulkLock' | 'pokeOutbox'>
 
 /** With what its commands are made of. */
 type RunRow = Run & {
@@ -53,7 +52,7 @@ export function startBulkRunner(ports: Ports): { stop(): Promise<void> } {
 async function sweep(ports: Ports): Promise<void> {
   try {
     const due = await ports.database.query(selectDue())
-    if (due.length > 0) await ifBulkLockIsFree(ports.database, () => takeSteps(ports, new Date()))
+    if (due.length > 0) await ports.bulkLock.holdIfFree(() => takeSteps(ports, new Date()))
   } catch (cause) {
     const level = cause instanceof UnavailableError ? 'warn' : 'error'
     ports.log[level]({ err: cause }, 'bulk commands wait')

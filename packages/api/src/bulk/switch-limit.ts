@@ -1,6 +1,7 @@
 import { type Database, sql } from '@busbar/store'
 import { Counter, type Registry } from 'prom-client'
 import type { Caller } from '../access.js'
+import { InTurn } from '../in-turn.js'
 import { ProblemError } from '../problems.js'
 import { switchedAlonePerMinute } from './limits.js'
 import { lockInCommit } from './lock.js'
@@ -30,8 +31,8 @@ const remember = sql(`
 export class SwitchLimit {
   readonly #database: Database
   readonly #refused: Counter
-  /** One at a time: whoever waits for the lock holds a connection that bulk commands may need to give it back. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Whoever waits for the lock holds a connection that bulk commands may need to give it back. */
+  readonly #turn = new InTurn()
 
   constructor(database: Database, metrics: Registry) {
     this.#database = database
@@ -56,10 +57,9 @@ export class SwitchLimit {
     )
     const limit = switchedAlonePerMinute(fleet?.count ?? 0)
     if ((before?.count ?? 0) >= limit) throw this.#refuse(limit)
-    const work = () => this.#database.commit([lockInCommit(), forget(), remember(owner, stationId, limit)])
-    const taken = this.#turn.then(work, work)
-    this.#turn = taken
-    const [, , remembered] = await taken
+    const [, , remembered] = await this.#turn.run(() =>
+      this.#database.commit([lockInCommit(), forget(), remember(owner, stationId, limit)]),
+    )
     if (remembered?.length !== 1) throw this.#refuse(limit)
   }
 

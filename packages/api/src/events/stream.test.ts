@@ -1,5 +1,5 @@
 import { request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { cloudEvent, startTestApi, type TestApi } from '../testing.js'
 
@@ -234,6 +234,26 @@ test('a revoked key ends its stream', async () => {
   await api.request('admin', { method: 'DELETE', url: `/v1/api-keys/${id}` })
 
   await vi.waitFor(() => expect(client.closed()).toBe(true))
+})
+
+test('a client that hangs up before it is served takes no place', async () => {
+  await vi.waitFor(async () => expect((await api.app.inject('/metrics')).body).toContain('busbar_api_event_clients 0'))
+  const hungUp = new Promise<void>((resolve) => {
+    api.app.server.once('connection', (socket) => socket.once('close', () => resolve()))
+  })
+  const lookUp = vi.spyOn(api.database.prisma.stationGroup, 'findUnique')
+  lookUp.mockImplementation((() => hungUp.then(() => ({ members: [] }))) as never)
+  const client = connect(port, '127.0.0.1')
+  const group = '01932f6e-0a1b-7c3d-8e4f-5a6b7c8d9e0f'
+  client.write(`GET /v1/events?group=${group} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.keys.viewer}\r\n\r\n`)
+
+  await vi.waitFor(() => expect(lookUp).toHaveBeenCalled())
+  client.destroy()
+
+  await hungUp
+  await new Promise((resolve) => setImmediate(resolve))
+  lookUp.mockRestore()
+  expect((await api.app.inject('/metrics')).body).toContain('busbar_api_event_clients 0')
 })
 
 test('so many clients and no more', async () => {

@@ -230,3 +230,25 @@ test('a secret stands sealed in the row, and is shown to nobody', async () => {
   // The intake of this test keeps what it is given: it was given the secret.
   expect((await sent())[0]?.payload).toEqual(payload)
 })
+
+test('a crowd that decides at the same moment holds one connection of Postgres, and everyone is answered', async () => {
+  const text = `SELECT count(*)::int AS count FROM pg_stat_activity
+    WHERE datname = current_database() AND query LIKE '%pg_advisory_lock(hashtext(''busbar bulk commands%' AND pid <> pg_backend_pid()`
+  let most = 0
+  let isOver = false
+  const watch = (async () => {
+    while (!isOver) {
+      const [row] = await api.database.query<{ count: number }>({ text, values: [] })
+      most = Math.max(most, row?.count ?? 0)
+    }
+  })()
+
+  const answers = await Promise.all(
+    stations(40).map((id) => call('POST', '/bulk-commands', { ...reset, stations: [id] })),
+  )
+
+  isOver = true
+  await watch
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual(stations(40).map(() => 201))
+  expect(most).toBe(1)
+})

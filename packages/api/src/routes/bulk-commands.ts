@@ -3,7 +3,6 @@ import type { Api, RouteContext } from '../api.js'
 import { actorOf, audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { createBulkCommand } from '../bulk/create.js'
-import { withBulkLock } from '../bulk/lock.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found, ProblemError } from '../problems.js'
 import { idParams, toNullableTime } from '../schemas.js'
@@ -23,7 +22,7 @@ const tags = ['Bulk commands']
 
 /** One command for many stations, at a pace. Taken on by `bulk/runner.ts`. */
 export function bulkCommandRoutes(app: Api, context: RouteContext): void {
-  const { database, vault } = context
+  const { database, vault, bulkLock } = context
   const { prisma } = database
 
   const progressOf = async (ids: readonly string[]) => {
@@ -150,7 +149,7 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
       async (request) => {
         const { id } = request.params
         const caller = callerOf(request)
-        await withBulkLock(database, async () => {
+        await bulkLock.hold(async () => {
           const row = found(await prisma.bulkCommand.findUnique({ where: { id } }), 'bulk command')
           if (!from.includes(row.status))
             throw new ProblemError(409, `A bulk command that is ${row.status} takes no ${name}.`)

@@ -3,7 +3,6 @@ import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { actorOf, audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
-import { withBulkLock } from '../bulk/lock.js'
 import { toTime } from '../schemas.js'
 import { KillSwitch, Reason } from './bulk-schemas.js'
 
@@ -11,7 +10,7 @@ const tags = ['Bulk commands']
 const id = 1
 
 /** Stops all bulk commands at once, and keeps any from starting. Every operator engages it, an admin lifts it. */
-export function bulkKillSwitchRoutes(app: Api, { database }: RouteContext): void {
+export function bulkKillSwitchRoutes(app: Api, { database, bulkLock }: RouteContext): void {
   const { prisma } = database
 
   app.get(
@@ -35,7 +34,7 @@ export function bulkKillSwitchRoutes(app: Api, { database }: RouteContext): void
       const caller = callerOf(request)
       const { reason } = request.body
       const data = { engagedBy: actorOf(caller), reason, engagedAt: new Date() }
-      const row = await withBulkLock(database, async () => {
+      const row = await bulkLock.hold(async () => {
         const [engaged] = await prisma.$transaction([
           prisma.bulkKillSwitch.upsert({ where: { id }, create: { id, ...data }, update: {} }),
           prisma.bulkCommand.updateMany({

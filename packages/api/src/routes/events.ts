@@ -39,16 +39,19 @@ export function eventRoutes(app: Api, { database: { prisma }, events, authoritie
       },
     },
     async (request, reply) => {
+      const { station, group, type } = request.query
+      const members = group === undefined ? null : await findMembers(group)
       if (events.isFull) {
         throw new ProblemError(503, 'Too many clients follow events.', { headers: { 'retry-after': '30' } })
       }
-      const { station, group, type } = request.query
-      const members = group === undefined ? null : await findMembers(group)
       const stations = { members }
       const key = findBearer(request) ?? ''
       const { expiresAt } = callerOf(request)
       reply.hijack()
       const { raw } = reply
+      const { socket } = request.raw
+      // It hung up while it was looked up: that was told to nobody, and will not be told again.
+      if (socket.destroyed) return
       for (const [name, value] of Object.entries(reply.getHeaders()))
         if (value !== undefined) raw.setHeader(name, value)
       raw.setHeader('content-type', 'text/event-stream; charset=utf-8')
@@ -77,7 +80,7 @@ export function eventRoutes(app: Api, { database: { prisma }, events, authoritie
           )
         },
       })
-      raw.once('close', leave)
+      socket.once('close', leave)
     },
   )
 }

@@ -121,6 +121,24 @@ test('a transaction shows the ids a station knows it by; its steps and readings 
   expect((await api.request('viewer', { url: `/v1/transactions/${newId()}` })).statusCode).toBe(404)
 })
 
+test('a page of the journal ends where its frames grow long: a station may send many of 4 MiB', async () => {
+  const at = new Date('2026-03-01T10:00:00Z')
+  const row = { stationId: 'J-long', connectionId: 'c', direction: 'in', protocol: 'ocpp1.6', kind: 'call', at }
+  const lengths = [1_000, 3_000_000, 3_000_000, 10, 5_000_000, 10]
+  await api.database.prisma.journalFrame.createMany({
+    data: lengths.map((length, sequence) => ({ ...row, sequence, frame: Buffer.alloc(length, 'x') })),
+  })
+  const pages: number[][] = []
+  let cursor = ''
+  do {
+    const page = await get(`/v1/journal?station=J-long&limit=5${cursor && `&cursor=${cursor}`}`)
+    pages.push(page.items.map(({ frame }: { frame: string }) => frame.length))
+    cursor = page.nextCursor
+  } while (cursor)
+
+  expect(pages).toEqual([[10, 5_000_000], [10, 3_000_000, 3_000_000], [1_000]])
+})
+
 test('the journal finds frames by station, time, action, message id and direction', async () => {
   const frame = (minute: number, rest: object = {}) => ({
     at: at(minute),

@@ -33,11 +33,16 @@ const listQuery = pageQuery.extend({
 interface JournalRow extends Omit<z.infer<typeof JournalFrame>, 'at' | 'sequence' | 'frame' | 'encoding'> {
   at: Date
   sequence: bigint
-  frame: Buffer
+  /** null once those before it fill the page. */
+  frame: Buffer | null
 }
+
+/** Of frames, but for the last one: a station may send many of 4 MiB. */
+const pageBytes = 4 * 1024 * 1024
 
 const cursorKey = z.tuple([z.iso.datetime(), z.string(), z.string(), direction, z.int()])
 const key = 'at, station_id, connection_id, direction, sequence'
+const newestFirst = 'at DESC, station_id DESC, connection_id DESC, direction DESC, sequence DESC'
 
 /** What stations said and what was said to them. */
 export function journalRoutes(app: Api, { database }: RouteContext): void {
@@ -48,7 +53,7 @@ export function journalRoutes(app: Api, { database }: RouteContext): void {
         tags: ['Journal'],
         summary: 'Search the journal of frames, newest first',
         description:
-          'Name a station, a message id or a narrow time: a search over everything may end with 503. Heartbeats are counted, not kept.',
+          'Name a station, a message id or a narrow time: a search over everything may end with 503. A page of long frames is a short one. Heartbeats are counted, not kept.',
         querystring: listQuery,
         response: { 200: pageOf(JournalFrame) },
       },
@@ -58,17 +63,20 @@ export function journalRoutes(app: Api, { database }: RouteContext): void {
       const rows = await database.query<JournalRow>({
         text: `
           SELECT at, station_id AS "stationId", connection_id AS "connectionId", direction, sequence, protocol, kind,
-                 action, message_id AS "messageId", frame, note
-          FROM journal_frame
-          WHERE ($1::text IS NULL OR station_id = $1)
-            AND ($2::timestamptz IS NULL OR at >= $2)
-            AND ($3::timestamptz IS NULL OR at < $3)
-            AND ($4::text IS NULL OR action = $4)
-            AND ($5::text IS NULL OR message_id = $5)
-            AND ($6::text IS NULL OR direction = $6)
-            AND ($7::timestamptz IS NULL OR (${key}) < ($7, $8, $9, $10, $11::bigint))
-          ORDER BY at DESC, station_id DESC, connection_id DESC, direction DESC, sequence DESC
-          LIMIT $12`,
+                 action, message_id AS "messageId", note,
+                 CASE WHEN sum(octet_length(frame)) OVER (ORDER BY ${newestFirst} ROWS UNBOUNDED PRECEDING) - octet_length(frame)
+                   < ${pageBytes} THEN frame END AS frame
+          FROM (
+            SELECT * FROM journal_frame
+            WHERE ($1::text IS NULL OR station_id = $1)
+              AND ($2::timestamptz IS NULL OR at >= $2)
+              AND ($3::timestamptz IS NULL OR at < $3)
+              AND ($4::text IS NULL OR action = $4)
+              AND ($5::text IS NULL OR message_id = $5)
+              AND ($6::text IS NULL OR direction = $6)
+              AND ($7::timestamptz IS NULL OR (${key}) < ($7, $8, $9, $10, $11::bigint))
+            ORDER BY ${newestFirst} LIMIT $12) AS f
+          ORDER BY ${newestFirst}`,
         values: [
           query.station ?? null,
           query.from ?? null,
@@ -80,7 +88,8 @@ export function journalRoutes(app: Api, { database }: RouteContext): void {
           query.limit + 1,
         ],
       })
-      return toPage(rows, query.limit, toFrame, (row) => [
+      const fitting = rows.findIndex(({ frame }) => frame === null)
+      return toPage(rows, fitting < 0 ? query.limit : fitting, toFrame, (row) => [
         toTime(row.at),
         row.stationId,
         row.connectionId,
@@ -92,7 +101,7 @@ export function journalRoutes(app: Api, { database }: RouteContext): void {
 }
 
 function toFrame({ at, sequence, frame, ...row }: JournalRow): z.infer<typeof JournalFrame> {
-  return { ...row, at: toTime(at), sequence: Number(sequence), ...toText(frame) }
+  return { ...row, at: toTime(at), sequence: Number(sequence), ...toText(frame ?? Buffer.alloc(0)) }
 }
 
 /** Bytes that JSON can carry: as text where they are one. */
