@@ -1,9 +1,12 @@
+import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConsumerRunConfig, EachBatchPayload, Kafka } from 'kafkajs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeDistributed, type Harness, log, services, until } from '../contract/sides.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
 import { createKafka } from './client.js'
 import { KafkaReader, readerRetry } from './reader.js'
+import { BrokerSockets } from './sockets.js'
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
 
@@ -19,7 +22,7 @@ describeDistributed('a member of a group', (side) => {
   })
 
   /** Its offsets are kept here, for all members. */
-  function openReader(committed: Positions) {
+  function openReader(committed: Positions, sockets?: BrokerSockets) {
     const topic = harness.backbone.topics.lane('stations')
     const placed: number[][] = []
     const seen: string[] = []
@@ -33,7 +36,10 @@ describeDistributed('a member of a group', (side) => {
       )
     }
     const reader = new KafkaReader({
-      kafka: createKafka({ brokers: services?.brokers ?? [], log }, { retry: readerRetry, requestTimeout: 5_000 }),
+      kafka: createKafka(
+        { brokers: services?.brokers ?? [], log, ...(sockets && { sockets }) },
+        { retry: readerRetry, requestTimeout: 5_000 },
+      ),
       groupId: `${topic}.readers`,
       topics: [topic],
       partitions: 4,
@@ -82,6 +88,30 @@ describeDistributed('a member of a group', (side) => {
     expect([...first.seen, ...second.seen].toSorted((a, b) => Number(a) - Number(b))).toEqual(
       Array.from({ length: 120 }, (_, index) => String(index)),
     )
+  })
+
+  test('that crashed joins as a new one, and the group does not wait for the old one', async () => {
+    const open = new Set<net.Socket>()
+    let isCut = false
+    const sockets = new BrokerSockets(({ host, port, onConnect }) => {
+      const socket = isCut ? new net.Socket().destroy(new Error('cut')) : net.connect({ host, port }, onConnect)
+      return open.add(socket) && socket
+    })
+    const { reader, placed } = openReader(new Map(), sockets)
+    await reader.start()
+
+    isCut = true
+    for (const socket of open) socket.destroy(new Error('cut'))
+    const isMended = sleep(500).then(() => {
+      isCut = false
+    })
+
+    await until(() => placed.length === 2, 'it is there again before the session of the old one is over', 5_000)
+    await isMended
+    expect(placed).toEqual([
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+    ])
   })
 })
 

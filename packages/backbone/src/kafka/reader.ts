@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OffsetConflictError } from '@busbar/store'
-import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
+import type { Broker, Cluster, Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { LogRecord } from '../ports/event-log.js'
 import { Gathering } from '../shared/gathering.js'
@@ -49,6 +49,9 @@ interface Part {
   reject: (error: unknown) => void
 }
 
+/** What kafkajs's type of a broker leaves out. */
+type Coordinator = Broker & { leaveGroup(member: { groupId: string; memberId: string }): Promise<void> }
+
 /** Few: after the last one the consumer starts again, with new connections. */
 export const readerRetry = { retries: 2, initialRetryTime: 100, maxRetryTime: 1000 }
 
@@ -73,6 +76,7 @@ export class KafkaReader {
   #onPlaced: () => void = () => {}
   #assignment: Assignment = { partitions: [], positions: new Map() }
   #memberId = ''
+  #cluster: Cluster | null = null
   #parts: Part[] = []
   #delivering = false
   #failures = 0
@@ -85,7 +89,12 @@ export class KafkaReader {
     this.#gathering = new Gathering(options.gathered ?? [], () => this.#resume(this.#gathered()))
     this.#consumer = options.kafka.consumer({
       groupId: options.groupId,
-      partitionAssigners: [copartitioned],
+      partitionAssigners: [
+        (ours) => {
+          this.#cluster = ours.cluster
+          return copartitioned(ours)
+        },
+      ],
       sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: heartbeatMs,
       // Others wait this long for a member that is busy with a batch.
@@ -95,7 +104,13 @@ export class KafkaReader {
       maxBytesPerPartition: 1024 * 1024,
       maxBytes: 4 * 1024 * 1024,
       allowAutoTopicCreation: false,
-      retry: readerRetry,
+      retry: {
+        ...readerRetry,
+        restartOnFailure: async () => {
+          await this.#leaveAsBefore()
+          return true
+        },
+      },
     })
     this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => this.#join(payload))
     this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
@@ -148,11 +163,30 @@ export class KafkaReader {
       if (!(await this.#sleep())) return
       try {
         await this.#consumer.connect()
+        await this.#leaveAsBefore()
         return await this.#run()
       } catch (error) {
         this.#failures++
         this.#options.log.warn({ err: error }, 'the consumer does not start')
       }
+    }
+  }
+
+  /**
+   * After a crash kafkajs joins as a new member, and the group waits for the one of before as long as a session lasts: its
+   * goodbye went to a coordinator that may be gone. The next one is told.
+   */
+  async #leaveAsBefore(): Promise<void> {
+    const { groupId, log } = this.#options
+    const memberId = this.#memberId
+    if (memberId === '' || !this.#cluster) return
+    try {
+      await this.#cluster.connect()
+      const coordinator = (await this.#cluster.findGroupCoordinator({ groupId })) as Coordinator
+      await coordinator.leaveGroup({ groupId, memberId })
+      this.#memberId = ''
+    } catch (cause) {
+      log.info({ err: cause, groupId, memberId }, 'the group does not know yet that a member is gone')
     }
   }
 
