@@ -14,8 +14,9 @@ export interface SlowOrder {
 
 /** Of one kind. */
 export interface SlowReport {
-  /** How many the other side closed, and how long the longest of them had stayed, in milliseconds. */
+  /** How many the other side closed. */
   shownOut: number
+  /** How long the longest has stayed, whether it is gone or still there, in milliseconds. */
   longestMs: number
   /** The first few. */
   troubles: readonly string[]
@@ -25,7 +26,9 @@ export interface SlowReport {
 const comingAtOnce = 20
 
 class SlowCrowd {
-  readonly report = { shownOut: 0, longestMs: 0, troubles: [] as string[] }
+  readonly #gone = { shownOut: 0, longestMs: 0, troubles: [] as string[] }
+  /** When each that is there came. */
+  readonly #there = new Map<Socket, number>()
   readonly #open: (place: number) => Promise<Socket>
 
   constructor(open: (place: number) => Promise<Socket>) {
@@ -37,19 +40,26 @@ class SlowCrowd {
     await inParallel(Array(count).keys(), comingAtOnce, (place) => this.#come(place))
   }
 
+  get report(): SlowReport {
+    const longestMs = Math.max(this.#gone.longestMs, ...[...this.#there.values()].map((at) => performance.now() - at))
+    return { ...this.#gone, longestMs }
+  }
+
   async #come(place: number): Promise<void> {
     try {
       const socket = await this.#open(place)
       const startedAt = performance.now()
+      this.#there.set(socket, startedAt)
       socket.on('error', () => {})
       socket.resume()
       socket.once('close', () => {
-        this.report.shownOut += 1
-        this.report.longestMs = Math.max(this.report.longestMs, performance.now() - startedAt)
+        this.#there.delete(socket)
+        this.#gone.shownOut += 1
+        this.#gone.longestMs = Math.max(this.#gone.longestMs, performance.now() - startedAt)
         void this.#come(place)
       })
     } catch (cause) {
-      if (this.report.troubles.length < 5) this.report.troubles.push(String(cause))
+      if (this.#gone.troubles.length < 5) this.#gone.troubles.push(String(cause))
     }
   }
 }

@@ -76,7 +76,7 @@ export const slowloris = row<Size>({
         shown('slowest station, connect and boot', latencies.at(1), 'ms'),
         shown('p50', latencies.at(0.5), 'ms'),
         shown(
-          'shown the door after, s',
+          'longest stay, s',
           reports.map(([name, { longestMs }]) => `${name} ${(longestMs / 1_000).toFixed(1)}`).join(', '),
         ),
       ],
