@@ -1,7 +1,7 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StationSocket } from '@busbar/simulator'
-import type { System } from '../support/system.js'
+import { type System, until } from '../support/system.js'
 import { cpuUs } from './measure.js'
 import { quantiles } from './quantiles.js'
 import { stationId, stationPassword } from './stations.js'
@@ -48,6 +48,11 @@ async function connect(system: System, count: number): Promise<{ ids: string[]; 
   }
 }
 
+async function online({ database }: System, ids: readonly string[]): Promise<number> {
+  const { rowCount } = await database.query('SELECT FROM station_state WHERE online AND station_id = ANY($1)', [ids])
+  return rowCount ?? 0
+}
+
 /** P12, at an open load of 100/s: milliseconds until the verdict on a command, the station's answer or `undeliverable`. */
 export async function roundTrips(
   system: System,
@@ -66,7 +71,6 @@ export async function roundTrips(
     }
     for (let index = 0; index < perSecond; index += 1) await one(index)
     times.length = 0
-    failed = 0
     const open: Promise<void>[] = []
     for (let index = 0; index < perSecond * seconds; index += 1) {
       open.push(one(index))
@@ -78,6 +82,7 @@ export async function roundTrips(
   }
   const answered = await measure(stations.ids, 'accepted')
   stations.close()
+  await until('they have left', async () => (await online(system, stations.ids)) === 0)
   const nobody = await measure(stations.ids, 'undeliverable')
   close()
   return { ...answered, notConnectedP50: nobody.p50, notConnectedP99: nobody.p99, notConnectedFailed: nobody.failed }
