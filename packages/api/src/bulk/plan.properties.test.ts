@@ -13,6 +13,8 @@ interface Rows {
   approved: boolean
   pacePerMinute: number
   stopAbovePercent: number | null
+  /** By its maker, all the time. */
+  switchedAlone: number
   targets: { stationId: string; offsetMs: number; sentAt: number | null; verdictAt: number; fails: boolean }[]
   status: string
 }
@@ -25,6 +27,7 @@ const bulk = fc
     stopAbovePercent: fc.option(fc.integer({ min: 0, max: 100 })),
     stations: fc.integer({ min: 1, max: 150 }),
     failing: fc.integer({ min: 0, max: 100 }),
+    switchedAlone: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 60 })),
   })
   .map((given) => ({ ...given, stopAbovePercent: given.stopAbovePercent }))
 
@@ -36,6 +39,7 @@ function toRows(
     stopAbovePercent: number | null
     stations: number
     failing: number
+    switchedAlone: number
   },
   index: number,
 ): Rows {
@@ -59,13 +63,13 @@ function toRows(
 }
 
 /** What `selectRuns` reads of the rows. */
-function read({ id, approved, pacePerMinute, stopAbovePercent, targets }: Rows, second: number): Run {
+function read({ id, approved, pacePerMinute, stopAbovePercent, switchedAlone, targets }: Rows, second: number): Run {
   const sent = targets.filter(({ sentAt }) => sentAt !== null)
   const judged = sent.filter(({ sentAt, verdictAt }) => (sentAt ?? 0) + verdictAt <= second)
   const waiting = targets.filter(({ sentAt }) => sentAt === null).sort((one, other) => one.offsetMs - other.offsetMs)
   return {
     ...{ id, approved, pacePerMinute, stopAbovePercent, startedAt, waiting, stopAfter: 10, expiresAt: at(86_400) },
-    switchedAlone: 0,
+    switchedAlone,
     sentLately: sent.filter(({ sentAt }) => (sentAt ?? 0) > second - 60).length,
     judged: judged.length,
     failed: judged.filter(({ fails }) => fails).length,
@@ -121,6 +125,10 @@ test('whenever a step is taken, and however long none was, no pace and no limit 
             expect(sentWithin([rows], second - 60, second)).toBeLessThanOrEqual(rows.pacePerMinute)
           const unapproved = all.filter(({ approved }) => !approved)
           expect(sentWithin(unapproved, second - 60, second)).toBeLessThanOrEqual(unapprovedPerMinute(fleet))
+          for (const rows of unapproved.filter((each) => sentWithin([each], second - 1, second) > 0)) {
+            const switched = sentWithin([rows], second - 60, second) + rows.switchedAlone
+            expect(switched).toBeLessThanOrEqual(unapprovedPerMinute(fleet))
+          }
         }
       },
     ),
@@ -153,7 +161,13 @@ test('looked at when its steps are due, each ends: all had their turn and their 
 
 test('what was not sent when its time is over never is', () => {
   const run = read(
-    toRows({ approved: true, pacePerMinute: 1, jitterSeconds: 0, stopAbovePercent: null, stations: 5, failing: 0 }, 1),
+    toRows(
+      {
+        ...{ approved: true, pacePerMinute: 1, jitterSeconds: 0, stopAbovePercent: null },
+        ...{ stations: 5, failing: 0, switchedAlone: 0 },
+      },
+      1,
+    ),
     0,
   )
   const [taken] = planSteps([{ ...run, expiresAt: at(60) }], { now: at(60), fleet: 1_000, unapprovedLately: 0 })
