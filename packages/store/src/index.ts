@@ -1,6 +1,7 @@
 export {
   type Database,
   type DatabaseConfig,
+  dbTransaction,
   type OpenDatabase,
   openDatabase,
   type PoolUse,

@@ -1,4 +1,4 @@
-import { type Database, sql } from '@busbar/store'
+import { type Database, type Session, sql } from '@busbar/store'
 import { InTurn } from '../in-turn.js'
 
 const limitWait = sql("SET lock_timeout = '10s'")
@@ -35,13 +35,16 @@ export class BulkLock {
     )
   }
 
-  /** Does nothing while another holds it. */
-  holdIfFree(work: () => Promise<void>): Promise<void> {
+  /**
+   * Does nothing while another holds it.
+   * @param work what it writes by this session is gone when the lock is
+   */
+  holdIfFree(work: (session: Session) => Promise<void>): Promise<void> {
     return this.#database.session(async (session) => {
       const [row] = await session.query<{ taken: boolean }>(tryLock())
       if (!row?.taken) return
       try {
-        await work()
+        await work(session)
       } finally {
         await session.query(unlock())
       }

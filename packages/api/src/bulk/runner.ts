@@ -1,5 +1,5 @@
 import { mapSecrets, type Payload, type Protocol } from '@busbar/ocpp'
-import { type Sql, UnavailableError } from '@busbar/store'
+import { dbTransaction, type Session, type Sql, UnavailableError } from '@busbar/store'
 import type { RouteContext } from '../api.js'
 import type { RecordableCommand } from '../ports.js'
 import { protocol as protocolSchema } from '../schemas.js'
@@ -52,7 +52,7 @@ export function startBulkRunner(ports: Ports): { stop(): Promise<void> } {
 async function sweep(ports: Ports): Promise<void> {
   try {
     const due = await ports.database.query(selectDue())
-    if (due.length > 0) await ports.bulkLock.holdIfFree(() => takeSteps(ports, new Date()))
+    if (due.length > 0) await ports.bulkLock.holdIfFree((session) => takeSteps(ports, session, new Date()))
   } catch (cause) {
     const level = cause instanceof UnavailableError ? 'warn' : 'error'
     ports.log[level]({ err: cause }, 'bulk commands wait')
@@ -60,7 +60,7 @@ async function sweep(ports: Ports): Promise<void> {
 }
 
 /** One step of all that run; under the lock. */
-export async function takeSteps(ports: Ports, now: Date): Promise<void> {
+async function takeSteps(ports: Ports, session: Session, now: Date): Promise<void> {
   const { database } = ports
   const at = now.toISOString()
   await database.query(expireUnapproved(at))
@@ -77,7 +77,9 @@ export async function takeSteps(ports: Ports, now: Date): Promise<void> {
       return run && step.send.length > 0 ? toSends(run, step.send, ports, now) : []
     }),
   )
-  await database.commit([...sends.flat(), ...toUpdates(steps, now)])
+  await dbTransaction(session, async () => {
+    for (const statement of [...sends.flat(), ...toUpdates(steps, now)]) await session.query(statement)
+  })
   if (sends.some((statements) => statements.length > 0)) ports.pokeOutbox()
 }
 

@@ -32,6 +32,32 @@ test('it holds the last events only', () => {
   expect(ring.at(3)).toBeUndefined()
 })
 
+test('long texts leave room for fewer: a station may fill many events with 4 MiB', () => {
+  const ring = new EventRing(10, 100)
+  ring.begin(0, 1n)
+  const pushLong = (offset: number, length: number) =>
+    ring.push({
+      partition: 0,
+      offset: BigInt(offset),
+      stationId: 'CS-1',
+      type: 'busbar.x.v1',
+      text: 'x'.repeat(length),
+    })
+  const held = () => {
+    const all = Array.from({ length: ring.end - ring.start }, (_, index) => ring.at(ring.start + index)?.offset)
+    return all.map(Number)
+  }
+
+  for (const offset of [1, 2, 3, 4]) pushLong(offset, 30)
+  expect(held()).toEqual([2, 3, 4])
+  expect(ring.holdsAllAfter(seen('0:1'))).toBe(true)
+  expect(ring.holdsAllAfter(seen('0:0'))).toBe(false)
+  pushLong(5, 500)
+  expect(held()).toEqual([5])
+  pushLong(6, 10)
+  expect(held()).toEqual([6])
+})
+
 test('an id can be resumed while everything after it is held', () => {
   const ring = ringOf(2, [0, 7])
   for (const offset of [7, 8, 9]) push(ring, 0, offset)

@@ -21,14 +21,20 @@ export interface RingEntry extends RingEvent {
  */
 export class EventRing {
   readonly #capacity: number
-  readonly #entries: RingEntry[] = []
+  readonly #maxLength: number
+  readonly #entries: (RingEntry | undefined)[] = []
+  #start = 0
   #end = 0
+  /** Of the texts held. */
+  #length = 0
   readonly #vector = new Map<number, bigint>()
   /** Per partition, the last offset that is not in the ring any more, or never was. */
   readonly #floor = new Map<number, bigint>()
 
-  constructor(capacity: number) {
+  /** @param maxLength of all texts together, but for a single one that is longer: some events carry what a station sent */
+  constructor(capacity: number, maxLength = 32 * 1024 * 1024) {
     this.#capacity = capacity
+    this.#maxLength = maxLength
   }
 
   /** @param next the first offset of the partition that will be pushed */
@@ -39,7 +45,7 @@ export class EventRing {
 
   /** The oldest position that can be read. */
   get start(): number {
-    return Math.max(0, this.#end - this.#capacity)
+    return this.#start
   }
 
   /** The position the next event will have. */
@@ -53,17 +59,29 @@ export class EventRing {
   }
 
   push(event: RingEvent): void {
-    const { partition, offset } = event
-    const slot = this.#end % this.#capacity
-    const overwritten = this.#entries[slot]
-    if (overwritten) this.#floor.set(overwritten.partition, overwritten.offset)
+    const { partition, offset, text } = event
+    this.#length += text.length
+    while (this.#end - this.#start === this.#capacity || (this.#length > this.#maxLength && this.#start < this.#end)) {
+      this.#letGo()
+    }
     this.#vector.set(partition, offset)
-    this.#entries[slot] = { ...event, id: this.id }
+    this.#entries[this.#end % this.#capacity] = { ...event, id: this.id }
     this.#end += 1
   }
 
+  #letGo(): void {
+    const slot = this.#start % this.#capacity
+    const oldest = this.#entries[slot]
+    if (oldest) {
+      this.#floor.set(oldest.partition, oldest.offset)
+      this.#length -= oldest.text.length
+    }
+    this.#entries[slot] = undefined
+    this.#start += 1
+  }
+
   at(position: number): RingEntry | undefined {
-    return position >= this.start && position < this.#end ? this.#entries[position % this.#capacity] : undefined
+    return position >= this.#start && position < this.#end ? this.#entries[position % this.#capacity] : undefined
   }
 
   /** Whether every event after `seen` is still here. An id of another process will do: it counts the same offsets. */

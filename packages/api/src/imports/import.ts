@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Caller } from '../access.js'
 import type { RouteContext } from '../api.js'
 import { audited } from '../audit.js'
+import type { InTurn } from '../in-turn.js'
 import type { Cells, FileRow } from './csv.js'
 import type { ImportReport, Outcome, ReportItem } from './report.js'
 
@@ -57,14 +58,14 @@ const rollback = sql('ROLLBACK')
 export async function runImport<Value, Prepared>(
   kind: ImportKind<Value, Prepared>,
   rows: readonly FileRow[],
-  options: { isDryRun: boolean; caller: Caller },
+  options: { isDryRun: boolean; caller: Caller; turn: InTurn },
   context: RouteContext,
 ): Promise<ImportReport> {
-  const { isDryRun, caller } = options
+  const { isDryRun, caller, turn } = options
   const id = newId()
   const { items, refused, keys } = readItems(kind, rows)
   const prepared = await kind.prepare(items, context)
-  const verdicts = await context.database.session(async (session) => {
+  const importRows = async (session: Session) => {
     await session.query(begin())
     const applied = await kind.apply(items, session, prepared)
     const all = [...refused, ...applied]
@@ -77,7 +78,8 @@ export async function runImport<Value, Prepared>(
     // A session that ends without either is taken back by Postgres.
     await session.query(isDryRun ? rollback() : commit())
     return all
-  })
+  }
+  const verdicts = await turn.run(() => context.database.session(importRows))
   const toItem = ({ row, outcome, reason, password }: Verdict): ReportItem => ({
     ...{ row, outcome, key: keys.get(row) ?? null, reason: reason ?? null },
     password: isDryRun ? null : (password ?? null),

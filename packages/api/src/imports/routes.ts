@@ -3,6 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { callerOf } from '../authenticate.js'
+import { InTurn } from '../in-turn.js'
 import { ProblemError } from '../problems.js'
 import { booleanQuery } from '../schemas.js'
 import { type FileRow, readCsv } from './csv.js'
@@ -41,6 +42,13 @@ export function importRoutes(app: Api, context: RouteContext): void {
     // Of this scope alone: elsewhere a CSV is no content we read.
     scope.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
+    // Each has a connection of its own, and thousands of rows in hand.
+    const turn = new InTurn()
+    const importFile = async <Value, Prepared>(
+      kind: ImportKind<Value, Prepared>,
+      request: FastifyRequest,
+      isDryRun: boolean,
+    ) => runImport(kind, await readRows(kind, request.body), { isDryRun, caller: callerOf(request), turn }, context)
     const shared = { config: { problems: [409, 415, 422] }, bodyLimit: maxFileBytes }
     const documented = {
       tags: ['Imports'],
@@ -65,7 +73,7 @@ export function importRoutes(app: Api, context: RouteContext): void {
           }),
         },
       },
-      (request) => importFile(stations(request.query.makeSecrets), request, request.query.dryRun, context),
+      (request) => importFile(stations(request.query.makeSecrets), request, request.query.dryRun),
     )
 
     scope.post(
@@ -82,7 +90,7 @@ export function importRoutes(app: Api, context: RouteContext): void {
           }),
         },
       },
-      (request) => importFile(secrets, request, request.query.dryRun, context),
+      (request) => importFile(secrets, request, request.query.dryRun),
     )
 
     scope.post(
@@ -102,24 +110,19 @@ export function importRoutes(app: Api, context: RouteContext): void {
           }),
         },
       },
-      (request) => importFile(tokens, request, request.query.dryRun, context),
+      (request) => importFile(tokens, request, request.query.dryRun),
     )
   })
 }
 
 const columnsOf = ({ cells }: Pick<ImportKind<unknown, unknown>, 'cells'>) => Object.keys(cells).join(', ')
 
-async function importFile<Value, Prepared>(
-  kind: ImportKind<Value, Prepared>,
-  request: FastifyRequest,
-  isDryRun: boolean,
-  context: RouteContext,
-): Promise<ImportReport> {
-  const rows = Buffer.isBuffer(request.body) ? await readCsv(request.body, kind.cells) : readList(request.body)
+async function readRows({ cells }: Pick<ImportKind<unknown, unknown>, 'cells'>, body: unknown): Promise<FileRow[]> {
+  const rows = Buffer.isBuffer(body) ? await readCsv(body, cells) : readList(body)
   if (rows.length === 0) throw new ProblemError(400, 'There are no rows in this file.')
   if (rows.length > maxRows)
     throw new ProblemError(413, `These are ${rows.length} rows; import at most ${maxRows} at once.`)
-  return runImport(kind, rows, { isDryRun, caller: callerOf(request) }, context)
+  return rows
 }
 
 function readList(body: unknown): FileRow[] {

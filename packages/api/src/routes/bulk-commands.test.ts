@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createApiKey } from '../api-keys.js'
 import { startTestApi, type TestApi } from '../testing.js'
 
@@ -229,6 +229,32 @@ test('a secret stands sealed in the row, and is shown to nobody', async () => {
   await untilSent(1)
   // The intake of this test keeps what it is given: it was given the secret.
   expect((await sent())[0]?.payload).toEqual(payload)
+})
+
+test('a step whose lock is gone with its connection sends nothing and undoes no stop', async () => {
+  const { id } = await create({ stations: stations(2), pacePerMinute: 30 })
+  await untilSent(1)
+  const query = api.database.query.bind(api.database)
+  const dropLock = `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()`
+  let stopped = 0
+  let isOver = false
+  const spy = vi.spyOn(api.database, 'query').mockImplementation(async (statement) => {
+    // The step has begun, and asks what its stations speak.
+    if (stopped === 0 && statement.text.includes('protocol_without_header')) {
+      await query({ text: dropLock, values: [] })
+      stopped = (await call('POST', `/bulk-commands/${id}/stop`, reason)).statusCode
+    } else if (stopped !== 0 && statement.text.includes('due_at <= now()')) isOver = true
+    return query(statement)
+  })
+
+  // The next one begins once this one has ended.
+  await expect.poll(() => isOver, { timeout: 10_000 }).toBe(true)
+
+  spy.mockRestore()
+  expect(stopped).toBe(200)
+  expect((await read(id)).status).toBe('stopped')
+  expect(await sent()).toHaveLength(1)
 })
 
 test('a crowd that decides at the same moment holds one connection of Postgres, and everyone is answered', async () => {
