@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '@busbar/store'
 import { Queue, Worker } from 'bullmq'
 import type { Logger } from 'pino'
 import type { Job, JobWakes } from '../ports/job-wakes.js'
-import { jobKey, startSweep } from '../shared/jobs.js'
+import { startSweep } from '../shared/jobs.js'
 import type { BackboneMetrics } from '../shared/metrics.js'
 import { openRequests, type RedisAddress, redisTimeoutMs, tlsOf } from './connection.js'
 
@@ -17,6 +16,9 @@ export interface BullJobWakesOptions {
 }
 
 const queueName = 'job-wakes'
+
+/** Jobs of so short a time share a wake: a wake is dearer than what many of them ask for. */
+const slotMs = 100
 
 /**
  * Wakes by BullMQ. A wake carries nothing: whoever gets it looks at table job, where the truth is; so a wake that is
@@ -33,19 +35,26 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
   })
   queue.on('error', (cause) => log.warn({ err: cause }, 'job queue'))
 
+  /** Ordered here, and still to come. */
+  const ordered = new Set<number>()
+
   return {
     schedule: async (jobs) => {
-      if (jobs.length === 0) return
       const now = Date.now()
-      const wakes = jobs.map((job) => ({
+      for (const slot of ordered) if (slot <= now) ordered.delete(slot)
+      const slots = [...new Set(jobs.map(toSlot))].filter((slot) => !ordered.has(slot))
+      if (slots.length === 0) return
+      // BullMQ ignores a wake whose id it knows: another process has ordered it.
+      const wakes = slots.map((slot) => ({
         name: 'wake',
         data: {},
-        opts: { jobId: wakeId(job), delay: Math.max(0, job.dueAt.getTime() - now) },
+        opts: { jobId: `at-${slot}`, delay: Math.max(0, slot - now) },
       }))
       try {
         // BullMQ would wait for Redis to return, and the batch that ordered these wakes with it.
         if (redis.status !== 'ready') throw new Error('Redis is away')
         await queue.addBulk(wakes)
+        for (const slot of slots) ordered.add(slot)
       } catch (cause) {
         metrics.wakesMissed.inc(wakes.length)
         log.warn({ err: cause }, 'wakes could not be ordered; the sweep finds these jobs')
@@ -76,9 +85,5 @@ export function createBullJobWakes(options: BullJobWakesOptions): JobWakes & { c
   }
 }
 
-/** With the due time, for BullMQ ignores a job whose id it knows, and a job may be moved. */
-function wakeId(job: Job): string {
-  return createHash('sha256')
-    .update(`${jobKey(job)}@${job.dueAt.getTime()}`)
-    .digest('base64url')
-}
+/** Its end in ms since 1970, so that no wake comes before its jobs are due. */
+const toSlot = ({ dueAt }: Job): number => Math.ceil(dueAt.getTime() / slotMs) * slotMs
