@@ -14,6 +14,7 @@ import type { CommandBooks } from './command-books.js'
 import type { EventStream } from './events/stream.js'
 import type { FileAddresses } from './files/addresses.js'
 import type { ApiConfig, ApiPorts } from './ports.js'
+import type { Verdicts } from './verdicts.js'
 
 /** What routes are put on. */
 export type Api = FastifyInstance<
@@ -33,6 +34,7 @@ export interface RouteContext extends ApiPorts {
   bulkLock: BulkLock
   switchLimit: SwitchLimit
   commandBooks: CommandBooks
+  verdicts: Verdicts
   /** Sends what a commit left in the outbox. */
   pokeOutbox(): void
   /** Aborts when the API stops: waits end, streams close. */

@@ -56,6 +56,7 @@ import { transferRoutes } from './routes/transfers.js'
 import { trustAnchorRoutes } from './routes/trust-anchors.js'
 import { webhookDeliveryRoutes } from './routes/webhook-deliveries.js'
 import { webhookRoutes } from './routes/webhooks.js'
+import { Verdicts } from './verdicts.js'
 
 /**
  * The API without its listener: plugins, authentication, routes.
@@ -69,11 +70,12 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
   }
   const closing = new AbortController()
   const events = await EventStream.follow(ports, config)
+  const verdicts = await Verdicts.follow(ports.backbone.channels)
   const sender = ports.backbone.outbox.startApiSender()
   // Before the server waits for its connections: streams and waits would hold it.
   app.addHook('preClose', async () => {
     closing.abort()
-    await events.stop()
+    await Promise.all([events.stop(), verdicts.stop()])
   })
   app.addHook('onClose', () => sender.stop())
 
@@ -103,6 +105,7 @@ export async function buildApi(config: ApiConfig, ports: ApiPorts): Promise<Api>
     bulkLock: new BulkLock(ports.database),
     switchLimit: new SwitchLimit(ports.database, ports.metrics),
     commandBooks: new CommandBooks(ports),
+    verdicts,
     pokeOutbox: () => sender.poke(),
     closing: closing.signal,
   }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { type Database, newId, type Sql, UnavailableError } from '@busbar/store'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -9,7 +10,6 @@ import type { CommandRequest } from './ports.js'
 import { found, ProblemError } from './problems.js'
 import { type CommandReceipt, type CommandRow, commandColumns, isFinal, toReceipt } from './routes/command-schemas.js'
 import { protocol } from './schemas.js'
-import { VerdictWatch } from './verdict-watch.js'
 
 export const sendHeaders = z.looseObject({
   'idempotency-key': z
@@ -62,7 +62,7 @@ export async function sendForCaller(
       ...(expiresInSeconds === undefined ? {} : { expiresAt: new Date(Date.now() + expiresInSeconds * 1000) }),
     },
     also,
-    { timeoutMs: request.query.wait * 1000, signal: endOf(reply, context.closing) },
+    { timeoutMs: request.query.wait * 1000, caller: reply.raw },
   )
   reply.code(isFinal(receipt.status) ? 200 : 202).header('location', `/v1/commands/${receipt.id}`)
   return receipt
@@ -70,14 +70,20 @@ export async function sendForCaller(
 
 type Receipt = z.infer<typeof CommandReceipt>
 
+/** How long who waits. */
+interface Patience {
+  timeoutMs: number
+  caller: ServerResponse
+}
+
 async function send(
   context: RouteContext,
   caller: Caller,
   request: CommandRequest,
   also: (commandId: string) => Sql[],
-  patience: { timeoutMs: number; signal: AbortSignal },
+  patience: Patience,
 ): Promise<Receipt> {
-  const { database, backbone, commands, commandBooks, switchLimit } = context
+  const { database, commands, commandBooks, switchLimit, verdicts } = context
   const prepared = await commands.prepare(request)
   if (prepared.kind === 'invalid') {
     throw new ProblemError(422, 'The station would not understand this command.', {
@@ -85,13 +91,13 @@ async function send(
     })
   }
   await switchLimit.take(caller, request)
-  const watch = patience.timeoutMs > 0 ? new VerdictWatch(backbone.channels, prepared.id) : null
+  const watch = patience.timeoutMs > 0 ? verdicts.watch(prepared.id, patience.caller) : null
   try {
     if (!(await commandBooks.record(prepared, also(prepared.id))))
       return await findEarlier(context, request, prepared.requestHash, patience)
     context.pokeOutbox()
     const { id, createdAt, expiresAt } = prepared
-    const verdict = await watch?.wait(patience.timeoutMs, patience.signal, () => findVerdict(database, id))
+    const verdict = await watch?.wait(patience.timeoutMs, () => findVerdict(database, id))
     if (verdict || !watch) {
       const { status, response, error } = verdict ?? { status: 'queued', response: null, error: null }
       const { stationId, action } = request
@@ -110,10 +116,10 @@ async function findVerdict(database: Database, id: string): Promise<CommandRow |
 
 /** The command that this idempotency key already stands for. @throws ProblemError 409 when it was another request */
 async function findEarlier(
-  { database, backbone }: RouteContext,
+  { database, verdicts }: RouteContext,
   { requestedBy, idempotencyKey }: CommandRequest,
   requestHash: string,
-  patience: { timeoutMs: number; signal: AbortSignal },
+  patience: Patience,
 ): Promise<Receipt> {
   const key = [requestedBy, idempotencyKey]
   const earlier = found(await findCommand(database, 'requested_by, idempotency_key', key), 'command')
@@ -123,11 +129,11 @@ async function findEarlier(
     })
   }
   if (isFinal(earlier.status) || patience.timeoutMs === 0) return toReceipt(earlier)
-  const watch = new VerdictWatch(backbone.channels, earlier.id)
+  const watch = verdicts.watch(earlier.id, patience.caller)
   try {
     const now = found(await findCommand(database, 'id', [earlier.id]), 'command')
     if (isFinal(now.status)) return toReceipt(now)
-    await watch.wait(patience.timeoutMs, patience.signal, () => findVerdict(database, earlier.id))
+    await watch.wait(patience.timeoutMs, () => findVerdict(database, earlier.id))
     return toReceipt(found(await findCommand(database, 'id', [earlier.id]), 'command'))
   } finally {
     watch.stop()
@@ -172,11 +178,4 @@ export async function findCommand(
     values,
   })
   return row ?? null
-}
-
-/** Aborts when the caller hangs up or the API stops. */
-export function endOf(reply: FastifyReply, closing: AbortSignal): AbortSignal {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
-  return AbortSignal.any([closing, gone.signal])
 }

@@ -39,7 +39,8 @@ export {
   refusedChannel,
   type StationChannels,
   stationChannel,
-  verdictChannel,
+  type Verdict,
+  verdictsChannel,
 } from './ports/station-channels.js'
 export type { RedisAddress } from './redis/connection.js'
 export { findRedisWeaknesses } from './redis/weaknesses.js'

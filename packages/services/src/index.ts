@@ -25,7 +25,6 @@ export type {
   InboundRecord,
   Ports,
   Service,
-  Verdict,
 } from './pipeline/service.js'
 export { createReservationsService } from './reservations/service.js'
 export { createSmartChargingService } from './smart-charging/service.js'

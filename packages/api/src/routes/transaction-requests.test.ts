@@ -1,4 +1,4 @@
-import { verdictChannel } from '@busbar/backbone'
+import { verdictsChannel } from '@busbar/backbone'
 import { newId } from '@busbar/store'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
@@ -27,18 +27,17 @@ const requestsOf = (transactionId: string) =>
   api.database.prisma.transactionRequest.findMany({ where: { transactionId } })
 const auditOf = (targetId: string) => api.database.prisma.auditEntry.findMany({ where: { targetId } })
 
-/** As the transactions service does, here once the API waits for it. */
+/** As the transactions service does. */
 async function decide(transactionId: string, status: 'applied' | 'refused', refusal: string | null = null) {
   const request = await vi.waitUntil(async () => (await requestsOf(transactionId))[0], { timeout: 10_000 })
   const { id, stationId, kind, actor, reason } = request
-  await vi.waitUntil(() => api.channels.channels.includes(verdictChannel(id)), { timeout: 10_000 })
   const totals = { status: 'ended', startedAt: null, endedAt: null, energyWh: 1, heldReasons: [] }
   const outcome = { status, refusal, before: totals, after: totals, at: new Date() }
   await api.database.prisma.transactionCorrection.create({
     data: { id, transactionId, stationId, kind, actor, reason, ...outcome },
   })
-  const verdict = { kind: 'verdict' as const, commandId: id, status, response: null, error: refusal }
-  await api.channels.publish([{ channel: verdictChannel(id), message: verdict }])
+  const verdicts = [{ commandId: id, status, response: null, error: refusal }]
+  await api.channels.publish([{ channel: verdictsChannel, message: { kind: 'verdicts', verdicts } }])
   return id
 }
 

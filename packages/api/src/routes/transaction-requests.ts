@@ -7,8 +7,7 @@ import { callerOf } from '../authenticate.js'
 import type { TransactionRequest } from '../ports.js'
 import { found, ProblemError } from '../problems.js'
 import { idParams, text, timeInput } from '../schemas.js'
-import { endOf, sendHeaders } from '../send-command.js'
-import { VerdictWatch } from '../verdict-watch.js'
+import { sendHeaders } from '../send-command.js'
 import { findCorrections } from './transaction-queries.js'
 import { TransactionCorrection } from './transaction-schemas.js'
 
@@ -110,7 +109,7 @@ async function ask(
   reply: FastifyReply,
   wish: Pick<TransactionRequest, 'kind' | 'reason' | 'content'>,
 ): Promise<Receipt> {
-  const { database, transactionRequests, closing } = context
+  const { database, transactionRequests, verdicts } = context
   const caller = callerOf(request)
   const actor = actorOf(caller)
   const transactionId = request.params.id
@@ -132,7 +131,7 @@ async function ask(
   )
   const earlier = await findEarlier(context, owner, prepared.requestHash)
   const id = earlier ?? prepared.id
-  const watch = new VerdictWatch(context.backbone.channels, id)
+  const watch = verdicts.watch(id, reply.raw)
   try {
     if (earlier === null) {
       const [inserted] = await database.commit([prepared.statement, audit])
@@ -142,7 +141,7 @@ async function ask(
     }
     const known = await findReceipt(context, transactionId, id)
     if (known.status !== 'requested') return toAnswer(known, reply)
-    await watch.wait(request.query.wait * 1000, endOf(reply, closing), async () => {
+    await watch.wait(request.query.wait * 1000, async () => {
       const { status } = await findReceipt(context, transactionId, id)
       return status === 'requested' ? null : { status, response: null, error: null }
     })

@@ -27,17 +27,26 @@ export interface RefusedAttempt {
   lastAt: string
 }
 
+/** Of a command, or of an operator's request. */
+export interface Verdict {
+  commandId: string
+  status: string
+  response: unknown
+  error: unknown
+}
+
 export type ChannelMessage =
   | { kind: 'answer'; connectionId: string; sequence: number; answer: CallAnswer }
   | CommandMessage
   | { kind: 'takeover'; epoch: number; connectionId: string }
   | { kind: 'registration'; registration: 'Accepted' | 'Pending' | 'Rejected' }
-  | { kind: 'verdict'; commandId: string; status: string; response: unknown; error: unknown }
+  | { kind: 'verdicts'; verdicts: readonly Verdict[] }
   | { kind: 'refused-query'; id: string }
   | { kind: 'refused-attempts'; gatewayId: string; attempts: readonly RefusedAttempt[] }
 
 export const stationChannel = (stationId: string): string => `station:${stationId}`
-export const verdictChannel = (commandId: string): string => `verdict:${commandId}`
+/** All API processes listen to it. */
+export const verdictsChannel = 'verdicts'
 /** All gateways listen to it. */
 export const gatewaysChannel = 'gateways'
 /** Where a query for refused attempts is answered. */

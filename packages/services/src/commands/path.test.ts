@@ -4,7 +4,8 @@ import {
   type ChannelMessage,
   openEmbeddedBackbone,
   stationChannel,
-  verdictChannel,
+  type Verdict,
+  verdictsChannel,
 } from '@busbar/backbone'
 import { createTestDatabase, type TestDatabase } from '@busbar/store'
 import { pino } from 'pino'
@@ -76,8 +77,6 @@ async function connectStation(stationId: string, answer: (message: ChannelMessag
   return commands
 }
 
-type Verdict = Extract<ChannelMessage, { kind: 'verdict' }>
-
 /** What the API does for `?wait=`. */
 async function send(stationId: string, expiresAt?: Date): Promise<Verdict> {
   const intake = createCommandIntake({ vault, backbone })
@@ -98,14 +97,15 @@ async function send(stationId: string, expiresAt?: Date): Promise<Verdict> {
   })
   const listener: ChannelListener = {
     receive(message) {
-      if (message.kind === 'verdict') resolve(message)
+      if (message.kind !== 'verdicts') return
+      for (const verdict of message.verdicts) if (verdict.commandId === prepared.id) resolve(verdict)
     },
   }
-  await backbone.channels.subscribe(verdictChannel(prepared.id), listener)
+  await backbone.channels.subscribe(verdictsChannel, listener)
   await store.database.commit([intake.record([prepared])])
   poke()
   const verdict = await promise
-  await backbone.channels.unsubscribe(verdictChannel(prepared.id), listener)
+  await backbone.channels.unsubscribe(verdictsChannel, listener)
   return verdict
 }
 

@@ -1,4 +1,4 @@
-import { type ChannelMessage, type Headers, stationChannel, verdictChannel } from '@busbar/backbone'
+import { type ChannelMessage, type Headers, stationChannel, verdictsChannel } from '@busbar/backbone'
 import { findAction } from '@busbar/ocpp'
 import { type AppliedBatch, applyBatch, type Tools } from './apply-batch.js'
 import { Leftovers } from './leftovers.js'
@@ -86,7 +86,11 @@ async function follow<State>(batch: AppliedBatch, service: Service<State>, tools
 }
 
 async function publish<State>(batch: AppliedBatch, service: Service<State>, { ports, metrics }: Tools): Promise<void> {
-  const messages = batch.decided.flatMap(({ record, decision }) => toMessages(record, decision))
+  const verdicts = batch.decided.flatMap(({ decision }) => decision.verdicts ?? [])
+  const messages = [
+    ...batch.decided.flatMap(({ record, decision }) => toAnswer(record, decision)),
+    ...(verdicts.length > 0 ? [{ channel: verdictsChannel, message: { kind: 'verdicts' as const, verdicts } }] : []),
+  ]
   if (messages.length === 0) return
   try {
     await ports.backbone.channels.publish(messages)
@@ -97,15 +101,10 @@ async function publish<State>(batch: AppliedBatch, service: Service<State>, { po
   }
 }
 
-function toMessages(record: InboundRecord, decision: Decision): { channel: string; message: ChannelMessage }[] {
-  const verdicts = (decision.verdicts ?? []).map((verdict) => ({
-    channel: verdictChannel(verdict.commandId),
-    message: { kind: 'verdict' as const, ...verdict },
-  }))
-  if (record.answer !== 'decision' || !decision.answer) return verdicts
+function toAnswer(record: InboundRecord, { answer }: Decision): { channel: string; message: ChannelMessage }[] {
+  if (record.answer !== 'decision' || !answer) return []
   const { connectionId, sequence } = record
-  const message = { kind: 'answer' as const, connectionId, sequence, answer: decision.answer }
-  return [{ channel: stationChannel(record.stationId), message }, ...verdicts]
+  return [{ channel: stationChannel(record.stationId), message: { kind: 'answer', connectionId, sequence, answer } }]
 }
 
 function outcomeOf(record: InboundRecord, { answer }: Decision): string {

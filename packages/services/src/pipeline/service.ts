@@ -7,6 +7,7 @@ import type {
   LogRecord,
   OutgoingRecord,
   Topics,
+  Verdict,
 } from '@busbar/backbone'
 import type { Payload, Protocol, ServiceName } from '@busbar/ocpp'
 import type { Database, Session, Sql, Vault } from '@busbar/store'
@@ -83,7 +84,7 @@ export interface Decision {
   jobs?: { put: Job[]; remove: Job[] }
   /** Handed to `service.after` once committed (commands service). */
   dispatches?: Dispatch[]
-  /** Published on the command's verdict channel once committed (commands service). */
+  /** Told on the channel of the verdicts once committed. */
   verdicts?: Verdict[]
   /** Deviations of the station that were tolerated; counted once committed. */
   quirks?: readonly ToleranceKind[]
@@ -141,13 +142,6 @@ export interface CommandDraft {
 export interface Dispatch {
   stationId: string
   command: Omit<CommandMessage, 'epoch'>
-}
-
-export interface Verdict {
-  commandId: string
-  status: string
-  response: unknown
-  error: unknown
 }
 
 /** What one commit made true. */

@@ -1,4 +1,5 @@
-import type { Decision, DecisionContext, InboundRecord, Verdict } from '../../pipeline/service.js'
+import type { Verdict } from '@busbar/backbone'
+import type { Decision, DecisionContext, InboundRecord } from '../../pipeline/service.js'
 import { conclude } from '../change.js'
 import { type Correction, toTotals } from '../correction.js'
 import { snapshot } from '../events.js'
