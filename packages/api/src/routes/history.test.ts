@@ -1,5 +1,5 @@
 import { encodeReading, insertInto, newId } from '@busbar/store'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
 
 let api: TestApi
@@ -119,6 +119,29 @@ test('a transaction shows the ids a station knows it by; its steps and readings 
     nextCursor: null,
   })
   expect((await api.request('viewer', { url: `/v1/transactions/${newId()}` })).statusCode).toBe(404)
+})
+
+test.each([
+  ['token=CARD-7', 'charging_transaction_folded_token_idx'],
+  ['held=true', 'charging_transaction_held_idx'],
+])('transactions with %s are found without reading all of them', async (query, index) => {
+  await api.database.query({
+    text: `INSERT INTO charging_transaction (id, station_id, protocol, natural_key, token_value, status, created_at, updated_at)
+           SELECT gen_random_uuid(), 'M-1', 'ocpp1.6', 'many-' || $1 || n, 'card-' || n, 'ended', now(), now()
+           FROM generate_series(1, 20000) AS n`,
+    values: [query],
+  })
+  await api.database.query({ text: 'ANALYZE charging_transaction', values: [] })
+  const asked = vi.spyOn(api.database, 'query')
+  await get(`/v1/transactions?${query}`)
+  const search = asked.mock.calls
+    .map(([statement]) => statement)
+    .find(({ text }) => text.includes('charging_transaction t'))
+  asked.mockRestore()
+
+  const plan = await api.database.query({ text: `EXPLAIN ${search?.text}`, values: search?.values ?? [] })
+
+  expect(JSON.stringify(plan)).toContain(index)
 })
 
 test('a page of the journal ends where its frames grow long: a station may send many of 4 MiB', async () => {
