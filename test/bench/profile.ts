@@ -24,17 +24,19 @@ export async function profileOf(
 ): Promise<string[]> {
   const folder = await mkdtemp(path.join(tmpdir(), 'busbar-profile-'))
   const product = await start(folder)
-  const pids = [product.system.gateways[0], product.system.workers[0]].map((process) => process?.child.pid)
+  const { apiProcess: api, gateways, workers } = product.system
+  const processes = { gateway: gateways[0], worker: workers[0], api }
   await work(product)
   await product.system.stop()
   const files = await readdir(folder)
   const sourceAt = await readSources()
   const lines: string[] = []
-  for (const [index, pid] of pids.entries()) {
-    const file = files.find((name) => name.includes(`.${pid}.`))
+  for (const [name, process] of Object.entries(processes)) {
+    const pid = process?.child.pid
+    const file = files.find((each) => each.includes(`.${pid}.`))
     if (!file) throw new Error(`No profile of process ${pid}`)
     const profile = JSON.parse(await readFile(path.join(folder, file), 'utf8')) as CpuProfile
-    lines.push(`${index === 0 ? 'gateway' : 'worker'}: ${summarize(profile, sourceAt)}`)
+    lines.push(`${name}: ${summarize(profile, sourceAt)}`)
   }
   await rm(folder, { recursive: true })
   return lines
@@ -80,6 +82,8 @@ function summarize({ nodes, samples, timeDeltas }: CpuProfile, sourceAt: SourceA
 function partOf({ functionName, url, lineNumber }: Frame, sourceAt: SourceAt): string | null {
   if (functionName === '(idle)' || functionName === '(program)' || functionName === '(root)') return null
   if (/node:internal\/(modules|bootstrap|deps\/cjs)|^node:fs$/.test(url)) return null
+  // The bundler's own, around each module.
+  if (/^__(require|commonJS|esm|export|copyProps|toESM|toCommonJS)\d*$/.test(functionName)) return null
   if (functionName === '(garbage collector)') return 'garbage collection'
   const isOfBinary = url.endsWith('busbar.js')
   const source = isOfBinary ? sourceAt(lineNumber) : url

@@ -3,7 +3,7 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { hasServices } from '../support/system.js'
-import { roundTrips } from './commands.js'
+import { roundTrips, throughput } from './commands.js'
 import { median } from './measure.js'
 import { alone, type Measure, manyStations, onLargeProduct, onUsualProduct, type Shared } from './measures.js'
 import { type Product, startProduct } from './product.js'
@@ -101,6 +101,9 @@ async function profileRows(): Promise<string[]> {
   }
   for (const { id, what, load } of rows.filter(asked)) {
     await profile(id, what, (of) => of.measure({ ...load, seconds: 10 }))
+  }
+  if (asked({ id: 'P11' })) {
+    await profile('P11', 'commands of 128 callers', ({ system }) => throughput(system, { seconds: 10 }))
   }
   if (asked({ id: 'P12' })) await profile('P12', 'commands at 100/s', ({ system }) => roundTrips(system))
   return found

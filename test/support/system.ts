@@ -255,7 +255,7 @@ export async function startDistributed(
       { ...(await environmentOf('api')), BUSBAR_API_PORT: String(apiPort) },
       apiPort,
       apiLog,
-      others,
+      size,
     )
     await ready(process, apiPort, apiLog)
     return process
