@@ -44,7 +44,10 @@ export class BrokerSockets {
     this.#connect = connect
   }
 
-  readonly open: ISocketFactory = (options) => {
+  /** kafkajs unrefs a socket that is gone for each request it refuses, and Node takes that for listeners piling up. */
+  readonly open: ISocketFactory = (options) => this.#open(options).setMaxListeners(0)
+
+  #open(options: Parameters<ISocketFactory>[0]): net.Socket {
     const broker = this.#broker(options)
     if (broker.isSilent) {
       this.#probe(broker)
