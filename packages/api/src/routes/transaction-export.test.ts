@@ -1,6 +1,6 @@
-import { newId } from '@busbar/store'
+import { newId, UnavailableError } from '@busbar/store'
 import { parse } from 'csv-parse/sync'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
 
 let api: TestApi
@@ -139,6 +139,25 @@ test('a corrected transaction says by whom, when, why, and what it was before', 
     { kind: 'close' },
     { kind: 'correct', before: { energyWh: 2_500 } },
   ])
+})
+
+test('what cannot be read from its start is a problem, and no export of nothing', async () => {
+  const query = api.database.query.bind(api.database)
+  const broken = vi
+    .spyOn(api.database, 'query')
+    .mockImplementation((statement) =>
+      statement.text.includes('charging_transaction t')
+        ? Promise.reject(new UnavailableError('away'))
+        : query(statement),
+    )
+
+  const response = await api.request('viewer', { url: '/v1/transactions/export' })
+
+  broken.mockRestore()
+  expect(response.statusCode).toBe(503)
+  expect(response.headers['content-type']).toContain('application/problem+json')
+  expect(response.headers['retry-after']).toBe('5')
+  expect(response.headers).not.toHaveProperty('content-disposition')
 })
 
 test('an export of many pages is whole and in order, and what comes meanwhile is left for the next', async () => {

@@ -85,10 +85,11 @@ export function transactionExportRoutes(app: Api, { database }: RouteContext): v
     },
     async ({ query }, reply) => {
       const { type, write } = formats[query.format]
+      const pages = await begin(readAll(database, query))
       reply.header('content-disposition', `attachment; filename="transactions.${query.format}"`).type(type)
       // Its type is that of the whole; it leaves in pieces.
       const untyped: FastifyReply = reply
-      return untyped.send(Readable.from(write(readAll(database, query)), { objectMode: false }))
+      return untyped.send(Readable.from(write(pages), { objectMode: false }))
     },
   )
 }
@@ -113,6 +114,15 @@ async function* readAll(database: Database, { includeHeld, format: _, ...filter 
     if (!last || rows.length < rowsAtOnce) return
     after = [last.createdAt, last.id]
   }
+}
+
+/** Its first page is there before the answer begins, so that a database that is away is a 503 and no empty export. */
+async function begin<Page>(pages: AsyncGenerator<Page>): Promise<AsyncGenerator<Page>> {
+  const first = await pages.next()
+  return (async function* () {
+    if (!first.done) yield first.value
+    yield* pages
+  })()
 }
 
 async function* toCsv(pages: AsyncIterable<Exported[]>): AsyncGenerator<string> {
