@@ -90,6 +90,15 @@ test('an id of another process is as good as ours, ahead of us or behind', () =>
   expect(one.holdsAllAfter(seen(other.id))).toBe(true)
 })
 
+test('an id far ahead is of a log that is no more: whoever went on with it would hear nothing for long', () => {
+  const ring = ringOf(10, [0, 0], [1, 0])
+  push(ring, 0, 0)
+
+  expect(ring.holdsAllAfter(seen('0:10'))).toBe(true)
+  expect(ring.holdsAllAfter(seen('0:11'))).toBe(false)
+  expect(ring.holdsAllAfter(seen('0:0,1:900'))).toBe(false)
+})
+
 test('a partition that had nothing when the id was given counts from its first event', () => {
   const ring = ringOf(2, [0, 0], [1, 0])
   push(ring, 0, 0)

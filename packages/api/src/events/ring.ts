@@ -84,9 +84,15 @@ export class EventRing {
     return position >= this.#start && position < this.#end ? this.#entries[position % this.#capacity] : undefined
   }
 
-  /** Whether every event after `seen` is still here. An id of another process will do: it counts the same offsets. */
+  /**
+   * Whether every event after `seen` is still here. An id of another process will do: it counts the same offsets, and may be
+   * ahead of what we have read yet. One that is further ahead than we hold events is of a log that is no more.
+   */
   holdsAllAfter(seen: OffsetVector): boolean {
-    for (const partition of seen.keys()) if (!this.#floor.has(partition)) return false
+    for (const [partition, offset] of seen) {
+      const last = this.#vector.get(partition)
+      if (last === undefined || !this.#floor.has(partition) || offset > last + BigInt(this.#capacity)) return false
+    }
     return [...this.#floor].every(([partition, floor]) => (seen.get(partition) ?? -1n) >= floor)
   }
 }
