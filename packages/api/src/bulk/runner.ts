@@ -127,11 +127,14 @@ async function prepare(
   now: Date,
 ): Promise<{ command: RecordableCommand | null; error: string | null }> {
   if (!protocol) return { command: null, error: 'It is not registered any more, or its OCPP version is not known' }
+  const payload = openSecrets(protocol, run.action, run.payload, vault)
+  if (!payload)
+    return { command: null, error: 'A secret of its payload does not open: it was sealed by another master secret' }
   const prepared = await commands.prepare({
     stationId,
     protocol,
     action: run.action,
-    payload: openSecrets(protocol, run.action, run.payload, vault),
+    payload,
     idempotencyKey: `bulk/${run.id}/${stationId}`,
     requestedBy: run.createdBy,
     actor: run.actor,
@@ -143,17 +146,24 @@ async function prepare(
 
 type Secrets = Pick<RouteContext['vault'], 'seal' | 'open' | 'isSealed'>
 
-/** For the row of the bulk command. */
+/** For the row of the bulk command. A secret that looks like a sealed one is one as well. */
 export function sealSecrets(protocols: readonly Protocol[], action: string, payload: Payload, vault: Secrets): Payload {
-  return protocols.reduce<Payload>(
-    (sealed, protocol) =>
-      mapSecrets(protocol, action, 'request', sealed, (value) => (vault.isSealed(value) ? value : vault.seal(value))),
-    payload,
-  )
+  const made = new Set<string>()
+  const seal = (value: string) => {
+    const sealed = made.has(value) ? value : vault.seal(value)
+    made.add(sealed)
+    return sealed
+  }
+  return protocols.reduce<Payload>((sealed, protocol) => mapSecrets(protocol, action, 'request', sealed, seal), payload)
 }
 
-function openSecrets(protocol: Protocol, action: string, payload: Payload, vault: Secrets): Payload {
-  return mapSecrets(protocol, action, 'request', payload, (value) =>
-    vault.isSealed(value) ? vault.open(value) : value,
-  )
+/** @returns null where one does not open: that ends nobody else's turn */
+function openSecrets(protocol: Protocol, action: string, payload: Payload, vault: Secrets): Payload | null {
+  try {
+    return mapSecrets(protocol, action, 'request', payload, (value) =>
+      vault.isSealed(value) ? vault.open(value) : value,
+    )
+  } catch {
+    return null
+  }
 }

@@ -1,3 +1,4 @@
+import { Vault } from '@busbar/store'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createApiKey } from '../api-keys.js'
 import { startTestApi, type TestApi } from '../testing.js'
@@ -229,6 +230,31 @@ test('a secret stands sealed in the row, and is shown to nobody', async () => {
   await untilSent(1)
   // The intake of this test keeps what it is given: it was given the secret.
   expect((await sent())[0]?.payload).toEqual(payload)
+})
+
+test('a secret that looks like a sealed one is sent as it is', async () => {
+  const payload = { key: 'AuthorizationKey', value: 'sealed:v1:abcdefgh' }
+  await create({ stations: stations(1), action: 'ChangeConfiguration', payload })
+
+  await untilSent(1)
+
+  expect(await sent()).toMatchObject([{ payload }])
+  expect(JSON.stringify(await prisma.bulkCommand.findMany())).not.toContain(payload.value)
+})
+
+test('a secret that does not open is told of its stations, and holds up nobody else', async () => {
+  const payload = { key: 'AuthorizationKey', value: 'a password of twenty' }
+  const { id } = await create({ stations: stations(2), action: 'ChangeConfiguration', payload, pacePerMinute: 30 })
+  await untilSent(1)
+  const sealed = new Vault('another master secret').seal(payload.value)
+  await prisma.bulkCommand.update({ where: { id }, data: { payload: { ...payload, value: sealed } } })
+
+  await create({ stations: stations(1, 9) })
+
+  await untilSent(2)
+  const error = { error: expect.stringContaining('does not open') }
+  const refused = async () => (await call('GET', `/bulk-commands/${id}/stations?verdict=refused`)).json().items
+  await expect.poll(refused, { timeout: 10_000 }).toMatchObject([{ stationId: 'CS-001', ...error }])
 })
 
 test('a step whose lock is gone with its connection sends nothing and undoes no stop', async () => {
