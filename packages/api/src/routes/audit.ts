@@ -88,17 +88,20 @@ export function auditRoutes(app: Api, { database, vault, closing }: RouteContext
       },
     },
     async ({ query: { limit, cursor, from, to, ...equal } }) => {
-      const before = parseCursor(cursor, z.tuple([z.int()]))
+      const before = parseCursor(cursor, z.tuple([z.iso.datetime(), z.int()]))
+      const at = before && new Date(before[0])
       const rows = await prisma.auditEntry.findMany({
         where: {
           ...defined(equal),
-          ...(from || to ? { at: { ...(from && { gte: from }), ...(to && { lt: to }) } } : {}),
-          ...(before ? { id: { lt: before[0] } } : {}),
+          AND: [
+            { at: { ...(from && { gte: from }), ...(to && { lt: to }) } },
+            before && at ? { at: { lte: at }, OR: [{ at: { lt: at } }, { id: { lt: before[1] } }] } : {},
+          ],
         },
-        orderBy: { id: 'desc' },
+        orderBy: [{ at: 'desc' }, { id: 'desc' }],
         take: limit + 1,
       })
-      return toPage(rows, limit, toEntry, (row) => [Number(row.id)])
+      return toPage(rows, limit, toEntry, (row) => [toTime(row.at), Number(row.id)])
     },
   )
 

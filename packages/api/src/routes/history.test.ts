@@ -202,6 +202,30 @@ test('the journal finds frames by station, time, action, message id and directio
   ])
 })
 
+test('the audit log pages through entries of one moment, and of a span of time', async () => {
+  const entry = (second: number) => ({
+    ...{ actor: 'a', action: 'x.y', targetType: 'paged', targetId: 'p', details: {} },
+    at: new Date(Date.UTC(2025, 0, 1, 0, 0, second)),
+  })
+  await api.database.prisma.auditEntry.createMany({ data: [0, 1, 1, 1, 1, 1, 2, 3].map(entry) })
+  const pages = async (query: string) => {
+    const seconds: number[] = []
+    const ids = new Set<number>()
+    let cursor: string | null = ''
+    while (cursor !== null) {
+      const url: string = `/v1/audit?limit=2&${query}${cursor && `&cursor=${cursor}`}`
+      const page = (await api.request('auditor', { url })).json()
+      for (const { id, at } of page.items) seconds.push(new Date(at).getUTCSeconds()) && ids.add(id)
+      cursor = page.nextCursor
+    }
+    expect(ids.size).toBe(seconds.length)
+    return seconds
+  }
+
+  expect(await pages('targetType=paged')).toEqual([3, 2, 1, 1, 1, 1, 1, 0])
+  expect(await pages('targetType=paged&from=2025-01-01T00:00:01Z&to=2025-01-01T00:00:03Z')).toEqual([2, 1, 1, 1, 1, 1])
+})
+
 test('a dead letter is shown without secrets and given to its service again', async () => {
   const letter = (value: string) => ({
     id: newId(),

@@ -31,9 +31,11 @@ export function overlaySwitches(ids: readonly string[] | null): Sql {
   return updateSwitches(switchesByPreset, ids)
 }
 
+const overlaid = `coalesce($1::jsonb -> preset, '{}') || own_switches`
+/** Only where it changes something: each API process does it to the whole fleet when it starts. */
 const updateSwitches = sql(`
-  UPDATE station SET switches = coalesce($1::jsonb -> preset, '{}') || own_switches
-  WHERE id = ANY($2::text[]) OR $2::text[] IS NULL AND preset IS NOT NULL`)
+  UPDATE station SET switches = ${overlaid}
+  WHERE (id = ANY($2::text[]) OR $2::text[] IS NULL AND preset IS NOT NULL) AND switches IS DISTINCT FROM ${overlaid}`)
 
 /** A release may know its presets better than the one before. */
 export async function renewPresets({ database, log }: Pick<ApiPorts, 'database' | 'log'>): Promise<void> {

@@ -1,6 +1,8 @@
 import { newId } from '@busbar/store'
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApi, type TestApi } from '../testing.js'
+import { renewPresets } from './presets.js'
 
 let api: TestApi
 beforeAll(async () => {
@@ -173,6 +175,24 @@ test("a preset's switches hold where the station's own say nothing", async () =>
     effectiveSwitches: { callPauseMs: 1000, chargingProfileRelativeOnly: false },
   })
   expect(await change({ preset: null })).toMatchObject({ effectiveSwitches: { chargingProfileRelativeOnly: false } })
+})
+
+test('a start renews the switches of presets that it knows better, and writes no other station', async () => {
+  await register({ id: 'CS-same', preset: 'wallbox' })
+  await register({ id: 'CS-older', preset: 'wallbox' })
+  const older = "UPDATE station SET switches = '{}' WHERE id = 'CS-older'"
+  await api.database.query({ text: older, values: [] })
+  const read = (id: string) =>
+    api.database.query<{ xmin: number; switches: object }>({
+      text: 'SELECT xmin::text::int, switches FROM station WHERE id = $1',
+      values: [id],
+    })
+  const before = await read('CS-same')
+
+  await renewPresets({ database: api.database, log: pino({ level: 'silent' }) })
+
+  expect(await read('CS-same')).toEqual(before)
+  expect((await read('CS-older'))[0]?.switches).toEqual(before[0]?.switches)
 })
 
 test('a station that holds no good password gets any, once it is switched so', async () => {
