@@ -1,5 +1,6 @@
 import { type Database, inRounds, type Sql, sql } from '@busbar/store'
 import type { ApiPorts, RecordableCommand } from './ports.js'
+import { type CommandRow, commandColumns } from './routes/command-schemas.js'
 
 /** OCPP versions of a station: what it connected with last, what it may use, what it uses where it names none. */
 interface Versions {
@@ -16,7 +17,9 @@ const selectVersions = sql(
    WHERE s.id IS NOT NULL OR t.online`,
 )
 
-/** What a command needs of Postgres before it leaves, for all callers of one moment together. */
+const selectCommands = sql(`SELECT ${commandColumns} FROM command WHERE id = ANY($1::uuid[])`)
+
+/** What callers of commands need of Postgres, for all of one moment together. */
 export class CommandBooks {
   readonly #database: Database
   readonly #commands: ApiPorts['commands']
@@ -24,15 +27,14 @@ export class CommandBooks {
   /** Null for a station that is neither registered nor connected. */
   readonly findVersions: (stationId: string) => Promise<Versions | null>
 
+  readonly find: (id: string) => Promise<CommandRow | null>
+
   constructor({ database, commands }: Pick<ApiPorts, 'database' | 'commands'>) {
     this.#database = database
     this.#commands = commands
     this.#recordInRound = inRounds((prepared) => this.#record(prepared, []))
-    this.findVersions = inRounds(async (stationIds) => {
-      const rows = await database.query<Versions>(selectVersions([...new Set(stationIds)]))
-      const known = new Map(rows.map((row) => [row.id, row]))
-      return stationIds.map((id) => known.get(id) ?? null)
-    })
+    this.findVersions = inRounds((ids) => byId(ids, (asked) => database.query<Versions>(selectVersions(asked))))
+    this.find = inRounds((ids) => byId(ids, (asked) => database.query<CommandRow>(selectCommands(asked))))
   }
 
   /**
@@ -51,4 +53,14 @@ export class CommandBooks {
     const ids = new Set((rows as { id: string }[]).map(({ id }) => id))
     return commands.map(({ id }) => ids.has(id))
   }
+}
+
+/** @returns the row of each id, null where there is none */
+async function byId<Row extends { id: string }>(
+  ids: readonly string[],
+  query: (ids: readonly string[]) => Promise<Row[]>,
+): Promise<(Row | null)[]> {
+  const rows = await query([...new Set(ids)])
+  const known = new Map(rows.map((row) => [row.id, row]))
+  return ids.map((id) => known.get(id) ?? null)
 }

@@ -6,6 +6,7 @@ import type { Caller } from './access.js'
 import type { RouteContext } from './api.js'
 import { actorOf } from './audit.js'
 import { callerOf } from './authenticate.js'
+import type { CommandBooks } from './command-books.js'
 import type { CommandRequest } from './ports.js'
 import { found, ProblemError } from './problems.js'
 import { type CommandReceipt, type CommandRow, commandColumns, isFinal, toReceipt } from './routes/command-schemas.js'
@@ -83,7 +84,7 @@ async function send(
   also: (commandId: string) => Sql[],
   patience: Patience,
 ): Promise<Receipt> {
-  const { database, commands, commandBooks, switchLimit, verdicts } = context
+  const { commands, commandBooks, switchLimit, verdicts } = context
   const prepared = await commands.prepare(request)
   if (prepared.kind === 'invalid') {
     throw new ProblemError(422, 'The station would not understand this command.', {
@@ -97,32 +98,32 @@ async function send(
       return await findEarlier(context, request, prepared.requestHash, patience)
     context.pokeOutbox()
     const { id, createdAt, expiresAt } = prepared
-    const verdict = await watch?.wait(patience.timeoutMs, () => findVerdict(database, id))
+    const verdict = await watch?.wait(patience.timeoutMs, () => findVerdict(commandBooks, id))
     if (verdict || !watch) {
       const { status, response, error } = verdict ?? { status: 'queued', response: null, error: null }
       const { stationId, action } = request
       return toReceipt({ id, stationId, action, status, response, error, createdAt, expiresAt })
     }
-    return toReceipt(found(await findCommand(database, 'id', [id]), 'command'))
+    return toReceipt(found(await commandBooks.find(id), 'command'))
   } finally {
     watch?.stop()
   }
 }
 
-async function findVerdict(database: Database, id: string): Promise<CommandRow | null> {
-  const command = await findCommand(database, 'id', [id])
+async function findVerdict(books: CommandBooks, id: string): Promise<CommandRow | null> {
+  const command = await books.find(id)
   return command && isFinal(command.status) ? command : null
 }
 
 /** The command that this idempotency key already stands for. @throws ProblemError 409 when it was another request */
 async function findEarlier(
-  { database, verdicts }: RouteContext,
+  { database, commandBooks, verdicts }: RouteContext,
   { requestedBy, idempotencyKey }: CommandRequest,
   requestHash: string,
   patience: Patience,
 ): Promise<Receipt> {
   const key = [requestedBy, idempotencyKey]
-  const earlier = found(await findCommand(database, 'requested_by, idempotency_key', key), 'command')
+  const earlier = found(await findByKey(database, key), 'command')
   if (earlier.requestHash !== requestHash) {
     throw new ProblemError(409, 'This idempotency key stands for another command.', {
       faults: [{ detail: `used for command ${earlier.id}`, parameter: 'idempotency-key' }],
@@ -131,10 +132,10 @@ async function findEarlier(
   if (isFinal(earlier.status) || patience.timeoutMs === 0) return toReceipt(earlier)
   const watch = verdicts.watch(earlier.id, patience.caller)
   try {
-    const now = found(await findCommand(database, 'id', [earlier.id]), 'command')
+    const now = found(await commandBooks.find(earlier.id), 'command')
     if (isFinal(now.status)) return toReceipt(now)
-    await watch.wait(patience.timeoutMs, () => findVerdict(database, earlier.id))
-    return toReceipt(found(await findCommand(database, 'id', [earlier.id]), 'command'))
+    await watch.wait(patience.timeoutMs, () => findVerdict(commandBooks, earlier.id))
+    return toReceipt(found(await commandBooks.find(earlier.id), 'command'))
   } finally {
     watch.stop()
   }
@@ -166,16 +167,12 @@ async function findSpokenNow({ ownership }: RouteContext['backbone'], stationId:
   }
 }
 
-export async function findCommand(
-  database: Database,
-  key: 'id' | 'requested_by, idempotency_key',
-  values: string[],
-): Promise<CommandRow | null> {
-  const condition = key === 'id' ? 'id = $1::uuid' : 'requested_by = $1 AND idempotency_key = $2'
+/** @param key caller and idempotency key */
+async function findByKey(database: Database, key: readonly string[]): Promise<CommandRow | null> {
   const [row] = await database.query<CommandRow>({
-    name: `command_by_${key}`,
-    text: `SELECT ${commandColumns} FROM command WHERE ${condition}`,
-    values,
+    name: 'command_by_key',
+    text: `SELECT ${commandColumns} FROM command WHERE requested_by = $1 AND idempotency_key = $2`,
+    values: [...key],
   })
   return row ?? null
 }

@@ -89,6 +89,26 @@ test('a caller that waits gets the verdict out of the books while the channels a
   api.channels.isAvailable = true
 })
 
+test('all who wait look into the books with one query', async () => {
+  const before = await allIds()
+  const pending = [send({ wait: 30 }), send({ wait: 30 }), send({ wait: 30 })]
+  const ids = await vi.waitUntil(async () => {
+    const news = (await allIds()).filter((id) => !before.includes(id))
+    return news.length === pending.length && news
+  })
+  const query = vi.spyOn(api.database, 'query')
+  api.channels.isAvailable = false
+  const looks = () =>
+    query.mock.calls.filter(([{ text }]) => text.includes('FROM command WHERE id')).map(([sql]) => sql)
+  const [look] = await vi.waitUntil(() => looks().length > 0 && looks())
+  api.channels.isAvailable = true
+  query.mockRestore()
+  for (const id of ids) await conclude(id)
+
+  expect(look?.values).toEqual([expect.arrayContaining(ids)])
+  expect((await Promise.all(pending)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
+})
+
 test('a verdict that passed while the channels were away is found in the books when they are back', async () => {
   const before = await allIds()
   const pending = send({ wait: 30 })

@@ -3,7 +3,7 @@ import type { Api, RouteContext } from '../api.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found } from '../problems.js'
 import { idParams, stationParams, text, toTime } from '../schemas.js'
-import { expiryDescription, findCommand, getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
+import { expiryDescription, getProtocol, sendForCaller, sendHeaders, sendQuery } from '../send-command.js'
 import { Command, CommandReceipt, type CommandRow, commandColumns, toCommand } from './command-schemas.js'
 
 /** A local list or a certificate chain; the topics take records of 5 MiB. */
@@ -86,6 +86,6 @@ export function commandRoutes(app: Api, context: RouteContext): void {
         response: { 200: Command },
       },
     },
-    async ({ params: { id } }) => toCommand(found(await findCommand(database, 'id', [id]), 'command'), context.vault),
+    async ({ params: { id } }) => toCommand(found(await context.commandBooks.find(id), 'command'), context.vault),
   )
 }
