@@ -108,8 +108,9 @@ async function toSends(run: RunRow, stationIds: readonly string[], ports: Ports,
       ...(await prepare(run, stationId, protocols.get(stationId), ports, now)),
     })),
   )
+  const commands = prepared.flatMap(({ command }) => command ?? [])
   return [
-    ...prepared.flatMap(({ command }) => (command ? [ports.commands.record([command])] : [])),
+    ...(commands.length > 0 ? [ports.commands.record(commands)] : []),
     markSent(
       prepared.map(({ stationId }) => stationId),
       prepared.map(({ error }) => error),
