@@ -97,6 +97,33 @@ test('it is narrowed as the list is', async () => {
   expect(await indexes(`from=${at(2).toISOString()}&to=${at(4).toISOString()}`)).toEqual([1, 2])
 })
 
+test('a session that runs at the cut-off of months is in the month of its end, and in no other', async () => {
+  const cutOff = new Date(Date.UTC(2026, 1, 1))
+  const around = (from: number, to: number, rest: object = {}) => {
+    const minute = (count: number) => new Date(cutOff.getTime() + count * 60_000)
+    return transaction(0, { startedAt: minute(from), createdAt: minute(from), endedAt: minute(to), ...rest })
+  }
+  const before = around(-60, -1)
+  const across = around(-60, 30)
+  const atCutOff = around(-30, 0)
+  const toldLate = around(-120, -60, { createdAt: new Date(Date.UTC(2026, 1, 3)) })
+  await keep([before, across, atCutOff, toldLate, around(-60, 0, { status: 'active', endedAt: null })])
+  const ids = async (query: string) => {
+    const found = (await csv(query)).map(({ id }) => id)
+    const listed = (await api.request('viewer', { url: `/v1/transactions?${query}` })).json().items
+    expect(new Set(listed.map(({ id }: Row) => id))).toEqual(new Set(found))
+    return new Set(found)
+  }
+
+  const [january, february] = await Promise.all([
+    ids('endedFrom=2026-01-01T00:00:00Z&endedTo=2026-02-01T00:00:00Z'),
+    ids('endedFrom=2026-02-01T00:00:00Z&endedTo=2026-03-01T00:00:00Z&status=ended'),
+  ])
+
+  expect(january).toEqual(new Set([before.id, toldLate.id]))
+  expect(february).toEqual(new Set([across.id, atCutOff.id]))
+})
+
 test.each(['=1+1', '+1', '-1', '@cmd', '\tx', '\rx', '＝1'])(
   'a spreadsheet takes the text %j for no formula',
   async (value) => {

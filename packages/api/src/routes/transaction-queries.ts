@@ -1,6 +1,6 @@
 import type { Database } from '@busbar/store'
 import { z } from 'zod'
-import { spanQuery, stationId, toTime } from '../schemas.js'
+import { spanQuery, stationId, timeInput, toTime } from '../schemas.js'
 import { type TransactionCorrection, type TransactionRow, transactionStatus } from './transaction-schemas.js'
 
 /** What list and export can be narrowed by. */
@@ -11,6 +11,12 @@ export const transactionFilter = z.object({
   status: transactionStatus.optional(),
   from: spanQuery.from.describe('Heard of at or after'),
   to: spanQuery.to.describe('Heard of before'),
+  endedFrom: timeInput
+    .meta({ description: 'Ended at or after; none that still runs', examples: ['2026-03-01T00:00:00Z'] })
+    .optional(),
+  endedTo: timeInput
+    .meta({ description: 'Ended before; none that still runs', examples: ['2026-04-01T00:00:00Z'] })
+    .optional(),
 })
 
 interface Window {
@@ -31,7 +37,10 @@ const columns = [
   .map((name) => `t.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)} AS "${name}"`)
   .join(', ')
 
-/** Some rows by (created_at, id), which never change: a cursor keeps its place while transactions do. */
+/**
+ * Some rows by (created_at, id), which never change: a cursor keeps its place while transactions do.
+ * An end bounds neither, since an offline station tells of sessions after they ended; it stands in the index behind the two.
+ */
 export function findTransactions(
   database: Database,
   filter: z.output<typeof transactionFilter>,
@@ -49,8 +58,10 @@ export function findTransactions(
         AND ($5::boolean IS NULL OR (cardinality(t.held_reasons) > 0) = $5)
         AND ($6::timestamptz IS NULL OR t.created_at >= $6)
         AND ($7::timestamptz IS NULL OR t.created_at < $7)
-        AND ($8::timestamptz IS NULL OR (t.created_at, t.id) ${isBehind} ($8, $9::uuid))
-      ORDER BY t.created_at ${direction}, t.id ${direction} LIMIT $10`,
+        AND ($8::timestamptz IS NULL OR t.ended_at >= $8)
+        AND ($9::timestamptz IS NULL OR t.ended_at < $9)
+        AND ($10::timestamptz IS NULL OR (t.created_at, t.id) ${isBehind} ($10, $11::uuid))
+      ORDER BY t.created_at ${direction}, t.id ${direction} LIMIT $12`,
     values: [
       filter.station ?? null,
       filter.group ?? null,
@@ -59,6 +70,8 @@ export function findTransactions(
       held ?? null,
       filter.from?.toISOString() ?? null,
       filter.to?.toISOString() ?? null,
+      filter.endedFrom?.toISOString() ?? null,
+      filter.endedTo?.toISOString() ?? null,
       after?.[0].toISOString() ?? null,
       after?.[1] ?? null,
       limit,
