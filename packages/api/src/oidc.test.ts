@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, exportSPKI, type JWTPayload, SignJWT } from 'jose'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { Issuer } from '../../../test/support/issuer.js'
 import type { OidcConfig } from './oidc.js'
 import { startTestApi, type TestApi } from './testing.js'
@@ -144,7 +144,7 @@ test.each<[string, Trouble]>([
   ['an issuer that fails', { answer: 'fault' }],
   ['an issuer that sends us elsewhere', { answer: 'redirect' }],
   ['an issuer of another name', { discovery: (own) => ({ ...own, issuer: 'https://evil.example' }) }],
-  ['keys at another origin', { discovery: (own) => ({ ...own, jwks_uri: elsewhere() }) }],
+  ['keys in the clear at another origin', { discovery: (own) => ({ ...own, jwks_uri: elsewhere() }) }],
 ])('%s: 503, no request elsewhere, and API keys go on', async (_, trouble) => {
   const apart = await startTestApi({ config: { oidc: oidc() } })
   const token = await issuer.token()
@@ -157,6 +157,34 @@ test.each<[string, Trouble]>([
   expect(answer.headers['retry-after']).toBe('5')
   expect(issuer.requests.slice(before)).toEqual(['/.well-known/openid-configuration'])
   expect(await status(apart.keys.viewer, undefined, apart)).toBe(200)
+  await apart.stop()
+})
+
+test('keys at another host over TLS are taken, and nobody is followed from there', async () => {
+  issuer.discovery = (own) => ({ ...own, jwks_uri: 'https://keys.example/keys' })
+  const real = globalThis.fetch
+  const asked: string[] = []
+  const onWire = vi.spyOn(globalThis, 'fetch').mockImplementation((input, init) => {
+    asked.push(String(input))
+    return real(String(input).replace('https://keys.example', issuer.url), init)
+  })
+  const apart = await startTestApi({ config: { oidc: oidc() } })
+  const discovery = `${issuer.url}/.well-known/openid-configuration`
+
+  expect(await status(await issuer.token(), undefined, apart)).toBe(200)
+  expect(asked).toEqual([discovery, 'https://keys.example/keys'])
+
+  const stranger = new Issuer()
+  await stranger.addKey('not known yet')
+  const key = stranger.keys[0]?.privateKey as CryptoKey
+  const claims = { iss: issuer.url, aud: 'busbar', sub: 'ann', exp: seconds(300) }
+  const other = await new SignJWT(claims).setProtectedHeader({ alg: 'ES256', kid: 'not known yet' }).sign(key)
+  issuer.answer = 'redirect'
+  const before = issuer.requests.length
+  expect(await status(other, undefined, apart)).toBe(503)
+  expect(issuer.requests.slice(before)).toEqual(['/keys'])
+
+  onWire.mockRestore()
   await apart.stop()
 })
 

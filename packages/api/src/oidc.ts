@@ -5,7 +5,7 @@ import { type Caller, isApiRole, type Role } from './access.js'
 
 /** Whose access tokens count, and what they say about roles. */
 export interface OidcConfig {
-  /** As the tokens spell it in `iss`; its keys are asked for nowhere else. */
+  /** As the tokens spell it in `iss`; it says where its keys are. */
   issuer: string
   /** One of the `aud` of a token has to be this. */
   audience: string
@@ -96,7 +96,10 @@ export class OidcTokens {
   }
 }
 
-/** Asks the configured issuer, and nobody it may name or send us to. */
+/**
+ * Asks the configured issuer, and for its keys whom it names, which may be another host: its word came over TLS. No
+ * redirect is followed, and nobody on the way may hand us keys: they come over TLS, or as the issuer itself does.
+ */
 async function discover({ issuer, keysCooldownMs }: OidcConfig): Promise<JWTVerifyGetKey> {
   const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
     redirect: 'error',
@@ -107,7 +110,9 @@ async function discover({ issuer, keysCooldownMs }: OidcConfig): Promise<JWTVeri
   const found = Discovery.parse(await response.json())
   if (found.issuer !== issuer) throw new Error('The issuer calls itself by another name')
   const keys = new URL(found.jwks_uri)
-  if (keys.origin !== new URL(issuer).origin) throw new Error('The issuer keeps its keys at another origin')
+  if (keys.protocol !== 'https:' && keys.origin !== new URL(issuer).origin) {
+    throw new Error('The issuer keeps its keys where they come in the clear')
+  }
   return createRemoteJWKSet(keys, {
     timeoutDuration: requestTimeoutMs,
     cooldownDuration: keysCooldownMs,
