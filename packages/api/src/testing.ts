@@ -94,10 +94,11 @@ export async function startTestApi(
     transactionRequests: fakeTransactionIntake,
     webhooks: fakeWebhooks,
     replayDeadLetters: async (ids, toStatements) => {
-      const found = await database.prisma.deadLetter.findMany({ where: { id: { in: [...ids] }, discardedAt: null } })
-      const going = found.map(({ id }) => id)
-      const data = { replayedAt: new Date() }
-      await database.prisma.deadLetter.updateMany({ where: { id: { in: going } }, data })
+      const marked = await database.prisma.deadLetter.updateManyAndReturn({
+        where: { id: { in: [...ids] }, discardedAt: null },
+        data: { replayedAt: new Date() },
+      })
+      const going = marked.map(({ id }) => id)
       if (going.length > 0) await database.commit(toStatements(going))
       replayed.push(...going)
       return going

@@ -300,6 +300,26 @@ describe('many dead letters', () => {
     expect(audit.json().items).toMatchObject([{ action: 'dead-letter.discard', details: { reason: 'a test station' } }])
   })
 
+  test('one that is replayed at the same moment is not discarded, and the audit log says no such thing', async () => {
+    const { database } = api
+    const id = ids[3]
+    const waiting = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'`
+
+    const answer = await database.session(async (replaying) => {
+      await replaying.query({ text: 'BEGIN', values: [] })
+      await replaying.query({ text: 'UPDATE dead_letter SET replayed_at = now() WHERE id = $1::uuid', values: [id] })
+      const discarding = post(`/${id}/discard`, { reason: 'at the same moment' })
+      await vi.waitFor(async () => expect(await database.query({ text: waiting, values: [] })).toHaveLength(1))
+      await replaying.query({ text: 'COMMIT', values: [] })
+      return discarding
+    })
+
+    expect(answer.statusCode).toBe(409)
+    const shown = (await api.request('viewer', { url: `/v1/dead-letters/${id}` })).json()
+    expect(shown).toMatchObject({ state: 'replayed', discardedAt: null })
+    expect((await api.request('auditor', { url: `/v1/audit?targetId=${id}` })).json().items).toEqual([])
+  })
+
   test('go by what they have in common, or by their ids; an entry of the audit log each', async () => {
     const before = api.replayed.length
     const byAction = await post('/replay', { station: 'CS-many', action: 'StopTransaction' })
@@ -308,7 +328,7 @@ describe('many dead letters', () => {
     expect(byAction.json()).toEqual({ replayed: 1, more: false })
     expect(byId.json()).toEqual({ replayed: 1, more: false })
     expect(api.replayed.slice(before)).toEqual([ids[1], ids[2]])
-    expect([await count('open'), await count('discarded')]).toEqual([1, 1])
+    expect([await count('open'), await count('discarded')]).toEqual([0, 1])
     for (const wish of [{}, { ids: [ids[1]], service: 'x' }, { ids: [] }, { all: true }]) {
       expect((await post('/replay', wish)).statusCode, JSON.stringify(wish)).toBe(400)
     }

@@ -1,6 +1,6 @@
 import { apiSource, type Headers, type LogRecord } from '@busbar/backbone'
 import { findAction, mapSecrets, type Payload, type Protocol, redact, redactFrame } from '@busbar/ocpp'
-import { newId, type Sql, sql } from '@busbar/store'
+import { dbTransaction, newId, type Sql, sql } from '@busbar/store'
 import { isObject } from './objects.js'
 import type { Ports } from './service.js'
 import { toStorable, toStorableText } from './storable.js'
@@ -118,9 +118,10 @@ interface DeadLetterRow {
 /**
  * Sends dead letters to their lanes again, in the order they first came, to be decided by code that has been mended since.
  * Harmless where a record took effect in the meantime: a replay goes through the same keys as the repetition of a station.
- * The records leave through the outbox of the API, in the commit that marks the letters.
+ * The records leave through the outbox of the API, in the dbTransaction that marks the letters. Marking decides: of a replay
+ * and a discard at the same moment one waits for the other, and finds the letter settled.
  *
- * @param toStatements for the same commit, given the ids that go: the audit entries
+ * @param toStatements for the same dbTransaction, given the ids that go: the audit entries
  * @returns the ids that go; of those asked for, not the unknown and the discarded ones
  * @throws UnavailableError
  */
@@ -129,16 +130,24 @@ export async function replayDeadLetters(
   ids: readonly string[],
   toStatements: (ids: readonly string[]) => readonly Sql[] = () => [],
 ): Promise<string[]> {
-  const letters = await database.query<DeadLetterRow>(findLetters(ids))
-  if (letters.length === 0) return []
-  const found = letters.map(({ id }) => id)
-  const rows = letters.map(({ topic, key, value, headers }) => ({ source: apiSource, topic, key, value, headers }))
-  await database.commit([...backbone.outbox.insert(rows), markReplayed(found), ...toStatements(found)])
-  return found
+  return database.pipelined((session) =>
+    dbTransaction(session, async () => {
+      const letters = await session.query<DeadLetterRow>(markReplayed(ids))
+      if (letters.length === 0) return []
+      const going = letters.map(({ id }) => id)
+      const rows = letters.map(({ topic, key, value, headers }) => ({ source: apiSource, topic, key, value, headers }))
+      const statements = [...backbone.outbox.insert(rows), ...toStatements(going)]
+      await Promise.all(statements.map((statement) => session.query(statement)))
+      return going
+    }),
+  )
 }
 
-const findLetters = sql(
-  `SELECT id, topic, station_id AS key, headers, value FROM dead_letter
-   WHERE id = ANY($1::uuid[]) AND discarded_at IS NULL ORDER BY topic, partition, "offset"`,
-)
-const markReplayed = sql('UPDATE dead_letter SET replayed_at = now() WHERE id = ANY($1::uuid[])')
+/** Locked in one order, so that two replays of the same letters wait for each other and not in a circle. */
+const markReplayed = sql(`
+  WITH going AS (
+    SELECT id FROM dead_letter WHERE id = ANY($1::uuid[]) AND discarded_at IS NULL ORDER BY id FOR UPDATE
+  ), marked AS (
+    UPDATE dead_letter d SET replayed_at = now() FROM going WHERE d.id = going.id RETURNING d.*
+  )
+  SELECT id, topic, station_id AS key, headers, value FROM marked ORDER BY topic, partition, "offset"`)

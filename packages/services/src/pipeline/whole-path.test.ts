@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createJournalService } from '../journal/service.js'
 import { createStationsService } from '../stations/service.js'
 import { stationsDeps } from '../stations/testing.js'
-import { replayDeadLetters } from './dead-letter.js'
+import { deadLetterStatement, replayDeadLetters } from './dead-letter.js'
 import { startDueJobs } from './due-jobs.js'
 import { runService } from './run-service.js'
 import { answer, type Ports, type Service } from './service.js'
@@ -39,6 +39,8 @@ afterEach(async () => {
   await store.drop()
 })
 
+const waitingForLocks = `SELECT pid FROM pg_stat_activity
+  WHERE datname = current_database() AND wait_event = 'transactionid'`
 const query = (text: string) => store.database.query<Record<string, unknown>>({ text, values: [] })
 const start = async <State>(service: Service<State>) => running.push(await runService(service, ports))
 const eventually = (check: () => Promise<void> | void) => vi.waitFor(check, { timeout: 10_000, interval: 20 })
@@ -125,6 +127,32 @@ test('a dead letter is decided after the bug is mended and the letter replayed',
   await eventually(() => expect(heard).toMatchObject([{ sequence: 2 }, { sequence: 1 }]))
   expect(await query('SELECT replayed_at IS NOT NULL AS replayed FROM dead_letter')).toEqual([{ replayed: true }])
   expect(await replayDeadLetters(ports, ['00000000-0000-7000-8000-000000000000'])).toEqual([])
+})
+
+test('a replay that comes while the letter is discarded finds it settled, and nothing leaves', async () => {
+  const record = { ...loggedCall('Heartbeat', {}), offset: 1n }
+  await store.database.commit([deadLetterStatement('stations', record, new Error('bug'), new Date())])
+  const [letter] = await query('SELECT id FROM dead_letter')
+  const audited: string[] = []
+  const replay = () =>
+    replayDeadLetters(ports, [String(letter?.id)], (ids) => {
+      audited.push(...ids)
+      return []
+    })
+
+  const going = await store.database.session(async (discarding) => {
+    await discarding.query({ text: 'BEGIN', values: [] })
+    await discarding.query({ text: 'UPDATE dead_letter SET discarded_at = now()', values: [] })
+    const replaying = replay()
+    await eventually(async () => expect(await query(waitingForLocks)).toHaveLength(1))
+    await discarding.query({ text: 'COMMIT', values: [] })
+    return replaying
+  })
+
+  expect(going).toEqual([])
+  expect(audited).toEqual([])
+  expect(await query('SELECT replayed_at FROM dead_letter')).toEqual([{ replayed_at: null }])
+  expect(await query('SELECT id FROM outbox')).toEqual([])
 })
 
 test('a due job comes back to its service as a record, and is gone once it is done', async () => {
