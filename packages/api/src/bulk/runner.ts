@@ -8,6 +8,7 @@ import {
   countFleet,
   countUnapprovedLately,
   expireUnapproved,
+  keepProgress,
   markSent,
   selectDue,
   selectProtocols,
@@ -85,7 +86,9 @@ async function takeSteps(ports: Ports, session: Session, now: Date): Promise<voi
 
 function toUpdates(steps: readonly Step[], now: Date): Sql[] {
   if (steps.length === 0) return []
+  const completed = steps.filter(({ end }) => end?.status === 'completed').map(({ id }) => id)
   return [
+    ...(completed.length > 0 ? [keepProgress(completed)] : []),
     updateRuns(
       steps.map(({ id, end, dueAt }) => ({
         id,

@@ -14,6 +14,10 @@ export const expireUnapproved = sql(`
   INSERT INTO audit_entry (actor, action, target_type, target_id, details)
   SELECT 'bulk-commands', 'bulk-command.expire', 'bulk-command', id::text, '{}'::jsonb FROM expired`)
 
+/** Of a target and its command. */
+export const verdictOf = `CASE WHEN t.error IS NOT NULL THEN 'refused' WHEN t.sent_at IS NULL THEN 'waiting'
+  ELSE coalesce(c.status, 'unknown') END`
+
 const isFailure = `(t.error IS NOT NULL OR c.status IN ('rejected', 'error', 'timeout', 'unknown', 'undeliverable', 'expired'))`
 const isJudged = `(t.error IS NOT NULL OR c.completed_at IS NOT NULL)`
 
@@ -64,6 +68,14 @@ export const updateRuns = updateRows(
   { id: 'uuid', status: 'text', statusReason: 'text', dueAt: 'timestamptz', completedAt: 'timestamptz' },
   ['id'],
 )
+
+/** Of bulk commands that are completed: every station has its verdict, and none changes any more. */
+export const keepProgress = sql(`
+  UPDATE bulk_command b SET progress = (
+    SELECT coalesce(jsonb_object_agg(verdict, count), '{}') FROM (
+      SELECT ${verdictOf} AS verdict, count(*) FROM bulk_target t LEFT JOIN command c ON c.id = t.command_id
+      WHERE t.bulk_id = b.id GROUP BY 1) AS n)
+  WHERE b.id = ANY($1::uuid[])`)
 
 /** The command that stands under the key, which an earlier attempt of this step may have written. */
 export const markSent = sql(`

@@ -70,13 +70,31 @@ test('each station gets an ordinary command of the operator, and the progress te
   await answer('timeout')
   await expect.poll(async () => (await read(id)).status, { timeout: 10_000 }).toBe('completed')
 
+  const progress = { accepted: 1, rejected: 1, timeout: 1 }
+  expect((await read(id)).progress).toEqual(progress)
   const list = (await call('GET', `/bulk-commands/${id}/stations?verdict=rejected`)).json()
   expect(list.items).toMatchObject([
     { stationId: 'CS-001', verdict: 'rejected', commandId: commands[1]?.id, error: null },
   ])
-  expect((await call('GET', '/bulk-commands?status=completed')).json().items).toMatchObject([{ id, name: 'restart' }])
+  expect((await call('GET', '/bulk-commands?status=completed')).json().items).toMatchObject([
+    { id, name: 'restart', progress },
+  ])
   const audit = await prisma.auditEntry.findMany({ where: { targetId: id } })
   expect(audit).toMatchObject([{ action: 'bulk-command.create', details: { stations: 3, needsApproval: false } }])
+})
+
+test('the stations of one that is completed are counted once, of others whenever they are asked for', async () => {
+  const [completed, cancelled] = [await create({ stations: stations(2) }), await create({ stations: stations(1, 2) })]
+  await untilSent(3)
+  await call('POST', `/bulk-commands/${cancelled.id}/cancel`, reason)
+  await answer('accepted')
+  await expect.poll(async () => (await read(completed.id)).status, { timeout: 10_000 }).toBe('completed')
+
+  await prisma.bulkTarget.deleteMany({ where: { stationId: 'CS-000' } })
+  await prisma.command.updateMany({ where: { stationId: 'CS-002' }, data: { status: 'rejected' } })
+
+  const { items } = (await call('GET', '/bulk-commands')).json()
+  expect(items.map(({ progress }: { progress: object }) => progress)).toEqual([{ rejected: 1 }, { accepted: 2 }])
 })
 
 test('more than 50 stations wait for a second operator; whoever made it cannot approve it', async () => {

@@ -1,8 +1,10 @@
+import type { BulkCommand as BulkCommandRow } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { actorOf, audited } from '../audit.js'
 import { callerOf } from '../authenticate.js'
 import { createBulkCommand } from '../bulk/create.js'
+import { verdictOf } from '../bulk/statements.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { found, ProblemError } from '../problems.js'
 import { idParams, toNullableTime } from '../schemas.js'
@@ -11,10 +13,10 @@ import {
   BulkCommandDraft,
   BulkStation,
   bulkStatus,
+  Progress,
   Reason,
   stationsQuery,
   toBulkCommand,
-  verdictOf,
 } from './bulk-schemas.js'
 
 const listQuery = pageQuery.extend({ status: bulkStatus.optional() })
@@ -25,19 +27,19 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
   const { database, vault, bulkLock } = context
   const { prisma } = database
 
-  const progressOf = async (ids: readonly string[]) => {
+  const progressOf = async (commands: readonly BulkCommandRow[]) => {
     const rows = await database.query<{ id: string; verdict: string; count: number }>({
       text: `SELECT t.bulk_id AS id, ${verdictOf} AS verdict, count(*)::int AS count
              FROM bulk_target t LEFT JOIN command c ON c.id = t.command_id WHERE t.bulk_id = ANY($1) GROUP BY 1, 2`,
-      values: [ids],
+      values: [commands.filter(({ progress }) => progress === null).map(({ id }) => id)],
     })
-    const progress = new Map<string, Record<string, number>>(ids.map((id) => [id, {}]))
+    const progress = new Map(commands.map((row) => [row.id, Progress.parse(row.progress ?? {})]))
     for (const { id, verdict, count } of rows) Object.assign(progress.get(id) ?? {}, { [verdict]: count })
     return progress
   }
   const show = async (id: string) => {
     const row = found(await prisma.bulkCommand.findUnique({ where: { id } }), 'bulk command')
-    return toBulkCommand(row, (await progressOf([id])).get(id) ?? {}, vault)
+    return toBulkCommand(row, (await progressOf([row])).get(id) ?? {}, vault)
   }
 
   app.post(
@@ -80,7 +82,7 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
         orderBy: { id: 'desc' },
         take: limit + 1,
       })
-      const progress = await progressOf(rows.map(({ id }) => id))
+      const progress = await progressOf(rows)
       return toPage(
         rows,
         limit,

@@ -74,6 +74,8 @@ const verdict = z
   ])
   .describe('As of its command; `waiting`: its turn is to come; `refused`: there is no command, see `error`')
 
+export const Progress = z.record(z.string(), z.int()).describe('Stations by verdict')
+
 export const BulkCommand = z
   .object({
     id: z.string(),
@@ -89,7 +91,7 @@ export const BulkCommand = z
     commandExpirySeconds: z.int(),
     status: bulkStatus,
     statusReason: z.string().nullable(),
-    progress: z.record(z.string(), z.int()).describe('Stations by verdict'),
+    progress: Progress,
     createdBy: z.string(),
     createdAt: time,
     decidedBy: z.string().nullable().describe('Who approved or denied it; null where nobody had to'),
@@ -116,10 +118,6 @@ export const stationsQuery = { verdict: verdict.optional() }
 export const KillSwitch = z
   .object({ engaged: z.boolean(), by: z.string().nullable(), reason: z.string().nullable(), at: nullableTime })
   .meta({ id: 'BulkKillSwitch' })
-
-/** Of a target and its command. */
-export const verdictOf = `CASE WHEN t.error IS NOT NULL THEN 'refused' WHEN t.sent_at IS NULL THEN 'waiting'
-  ELSE coalesce(c.status, 'unknown') END`
 
 export function toBulkCommand(
   row: BulkCommandRow,

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "bulk_command" ADD COLUMN     "progress" JSONB;
