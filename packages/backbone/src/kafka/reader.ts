@@ -108,7 +108,7 @@ export class KafkaReader {
         ...readerRetry,
         restartOnFailure: async () => {
           await this.#leaveAsBefore()
-          return true
+          return !this.#stopping.signal.aborted
         },
       },
     })
@@ -174,20 +174,26 @@ export class KafkaReader {
 
   /**
    * After a crash kafkajs joins as a new member, and the group waits for the one of before as long as a session lasts: its
-   * goodbye went to a coordinator that may be gone. The next one is told.
+   * goodbye went to a coordinator that may be gone. So the next one is told, as soon as there is one: nobody can join sooner.
    */
   async #leaveAsBefore(): Promise<void> {
-    const { groupId, log } = this.#options
-    const memberId = this.#memberId
-    if (memberId === '' || !this.#cluster) return
-    try {
-      await this.#cluster.connect()
-      const coordinator = (await this.#cluster.findGroupCoordinator({ groupId })) as Coordinator
-      await coordinator.leaveGroup({ groupId, memberId })
-      this.#memberId = ''
-    } catch (cause) {
-      log.info({ err: cause, groupId, memberId }, 'the group does not know yet that a member is gone')
+    const overAt = performance.now() + sessionTimeoutMs
+    while (this.#memberId !== '' && performance.now() < overAt && !this.#stopping.signal.aborted) {
+      try {
+        await this.#leave(this.#memberId)
+        this.#memberId = ''
+      } catch (cause) {
+        if ((cause as { type?: string }).type === 'UNKNOWN_MEMBER_ID') return
+        await sleep(100)
+      }
     }
+  }
+
+  async #leave(memberId: string): Promise<void> {
+    const { groupId } = this.#options
+    await this.#cluster?.connect()
+    const coordinator = (await this.#cluster?.findGroupCoordinator({ groupId })) as Coordinator | undefined
+    await coordinator?.leaveGroup({ groupId, memberId })
   }
 
   /** Runs inside kafkajs's join, before it fetches anything. */
