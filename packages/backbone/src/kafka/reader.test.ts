@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeDistributed, type Harness, log, services, until } from '../contract/sides.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
 import { createKafka } from './client.js'
-import { KafkaReader, readerRetry } from './reader.js'
+import { readerRetry } from './group-member.js'
+import { KafkaReader } from './reader.js'
 import { BrokerSockets } from './sockets.js'
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OffsetConflictError } from '@busbar/store'
-import type { Broker, Cluster, Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
-import type { Logger } from 'pino'
+import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import type { LogRecord } from '../ports/event-log.js'
 import { Gathering } from '../shared/gathering.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
-import { copartitioned } from './assigner.js'
+import { backoffMs, GroupMember, type GroupMemberOptions, heartbeatMs } from './group-member.js'
 import { readHeaders } from './headers.js'
 
 /** Where a partition stands, and where to read on: later than `next` when the log has lost what was there. */
@@ -14,10 +13,7 @@ export interface Place {
   seek: bigint
 }
 
-export interface ReaderOptions {
-  kafka: Kafka
-  groupId: string
-  topics: string[]
+export interface ReaderOptions extends Pick<GroupMemberOptions, 'kafka' | 'groupId' | 'topics' | 'log'> {
   /** Of every topic. */
   partitions: number
   /** Topics that nobody waits for. */
@@ -30,7 +26,6 @@ export interface ReaderOptions {
   onRevoked?: ((partitions: number[]) => void) | undefined
   onConflict?: () => void
   onPause?: () => void
-  log: Logger
 }
 
 /** What this member holds since it last joined the group. A partition without position is paused. */
@@ -49,19 +44,6 @@ interface Part {
   reject: (error: unknown) => void
 }
 
-/** What kafkajs's type of a broker leaves out. */
-type Coordinator = Broker & { leaveGroup(member: { groupId: string; memberId: string }): Promise<void> }
-
-/** Few: after the last one the consumer starts again, with new connections. */
-export const readerRetry = { retries: 2, initialRetryTime: 100, maxRetryTime: 1000 }
-
-const sessionTimeoutMs = 6000
-/** How long the broker holds a fetch that finds nothing; what ends its rest meanwhile is part of the next one. */
-const idleWaitMs = 200
-/** In which a member learns that another has left; what it asks for costs about as much as a fetch that finds nothing. */
-const heartbeatMs = idleWaitMs
-const maxBackoffMs = 5000
-
 /**
  * A member of a Kafka group whose offsets are kept elsewhere. On every join the partitions that are new to it are paused at
  * once, placed by `place`, and only then read; kafkajs would otherwise deliver what it fetched before the seek. Those that
@@ -69,14 +51,12 @@ const maxBackoffMs = 5000
  */
 export class KafkaReader {
   readonly #options: ReaderOptions
-  readonly #consumer: Consumer
+  readonly #member: GroupMember
   readonly #gathering: Gathering
   readonly #stopping = new AbortController()
   readonly #placed: Promise<void>
   #onPlaced: () => void = () => {}
   #assignment: Assignment = { partitions: [], positions: new Map() }
-  #memberId = ''
-  #cluster: Cluster | null = null
   #parts: Part[] = []
   #delivering = false
   #failures = 0
@@ -87,35 +67,10 @@ export class KafkaReader {
       this.#onPlaced = resolve
     })
     this.#gathering = new Gathering(options.gathered ?? [], () => this.#resume(this.#gathered()))
-    this.#consumer = options.kafka.consumer({
-      groupId: options.groupId,
-      partitionAssigners: [
-        (ours) => {
-          this.#cluster = ours.cluster
-          return copartitioned(ours)
-        },
-      ],
-      sessionTimeout: sessionTimeoutMs,
-      heartbeatInterval: heartbeatMs,
-      // Others wait this long for a member that is busy with a batch.
-      rebalanceTimeout: 10_000,
-      maxWaitTimeInMs: idleWaitMs,
-      minBytes: 1,
-      maxBytesPerPartition: 1024 * 1024,
-      maxBytes: 4 * 1024 * 1024,
-      allowAutoTopicCreation: false,
-      retry: {
-        ...readerRetry,
-        restartOnFailure: async () => {
-          await this.#leaveAsBefore()
-          return !this.#stopping.signal.aborted
-        },
-      },
-    })
-    this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) => this.#join(payload))
-    this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
-      // kafkajs comes back by itself only after errors it calls retriable.
-      if (!payload.restart) void this.#restart(payload.error)
+    this.#member = new GroupMember({
+      ...options,
+      run: (consumer) => this.#run(consumer),
+      onJoin: (assigned, isSameMember) => this.#join(assigned, isSameMember),
     })
   }
 
@@ -125,9 +80,7 @@ export class KafkaReader {
 
   /** Resolves once the group is joined and the first partitions are placed. */
   async start(): Promise<void> {
-    await this.#consumer.connect()
-    await this.#consumer.subscribe({ topics: this.#options.topics, fromBeginning: true })
-    await this.#run()
+    await this.#member.start()
     await this.#placed
   }
 
@@ -139,16 +92,15 @@ export class KafkaReader {
     void this.#place(assignment, partitions)
   }
 
-  /** Leaves the group, so that others need not wait for the session to time out. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#gathering.stop()
     this.#onPlaced()
-    await this.#consumer.disconnect()
+    await this.#member.stop()
   }
 
-  async #run(): Promise<void> {
-    await this.#consumer.run({
+  async #run(consumer: Consumer): Promise<void> {
+    await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       // All that one fetch brought is in hand at once, and shares a delivery.
@@ -157,51 +109,9 @@ export class KafkaReader {
     })
   }
 
-  async #restart(cause: Error): Promise<void> {
-    this.#options.log.error({ err: cause }, 'the consumer crashed; starting it again')
-    for (;;) {
-      if (!(await this.#sleep())) return
-      try {
-        await this.#consumer.connect()
-        await this.#leaveAsBefore()
-        return await this.#run()
-      } catch (error) {
-        this.#failures++
-        this.#options.log.warn({ err: error }, 'the consumer does not start')
-      }
-    }
-  }
-
-  /**
-   * After a crash kafkajs joins as a new member, and the group waits for the one of before as long as a session lasts: its
-   * goodbye went to a coordinator that may be gone. So the next one is told, as soon as there is one: nobody can join sooner.
-   */
-  async #leaveAsBefore(): Promise<void> {
-    const overAt = performance.now() + sessionTimeoutMs
-    while (this.#memberId !== '' && performance.now() < overAt && !this.#stopping.signal.aborted) {
-      try {
-        await this.#leave(this.#memberId)
-        this.#memberId = ''
-      } catch (cause) {
-        if ((cause as { type?: string }).type === 'UNKNOWN_MEMBER_ID') return
-        await sleep(100)
-      }
-    }
-  }
-
-  async #leave(memberId: string): Promise<void> {
-    const { groupId } = this.#options
-    await this.#cluster?.connect()
-    const coordinator = (await this.#cluster?.findGroupCoordinator({ groupId })) as Coordinator | undefined
-    await coordinator?.leaveGroup({ groupId, memberId })
-  }
-
-  /** Runs inside kafkajs's join, before it fetches anything. */
-  #join({ memberId, memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
+  #join(memberAssignment: Record<string, number[]>, isSameMember: boolean): void {
     const before = this.#assignment
-    // Who is still the same member has missed no generation of the group: nobody else has held what it keeps.
-    const isSameMember = memberId === this.#memberId && !this.#delivering
-    this.#memberId = memberId
+    const keeps = isSameMember && !this.#delivering
     const partitions = Object.entries(memberAssignment).flatMap(([topic, numbers]) =>
       numbers.map((partition) => ({ topic, partition })),
     )
@@ -209,7 +119,7 @@ export class KafkaReader {
     this.#assignment = assignment
     const others: TopicPartition[] = []
     for (const each of partitions) {
-      const next = isSameMember ? before.positions.get(positionKey(each)) : undefined
+      const next = keeps ? before.positions.get(positionKey(each)) : undefined
       if (next === undefined) others.push(each)
       else this.#goOn(assignment, each, { next, seek: next })
     }
@@ -247,15 +157,15 @@ export class KafkaReader {
   }
 
   #pause(partitions: readonly TopicPartition[]): void {
-    whereJoined(() => this.#consumer.pause(byTopic(partitions)))
+    whereJoined(() => this.#member.consumer.pause(byTopic(partitions)))
   }
 
   #resume(partitions: readonly TopicPartition[]): void {
-    whereJoined(() => this.#consumer.resume(byTopic(partitions)))
+    whereJoined(() => this.#member.consumer.resume(byTopic(partitions)))
   }
 
   #goOn({ positions }: Assignment, each: TopicPartition, { next, seek }: Place): void {
-    this.#consumer.seek({ ...each, offset: seek.toString() })
+    this.#member.consumer.seek({ ...each, offset: seek.toString() })
     positions.set(positionKey(each), next)
   }
 
@@ -325,7 +235,7 @@ export class KafkaReader {
       onPause?.()
       log.warn({ err: cause, partitions: numbersOf(partitions) }, 'batch put off')
     }
-    void this.#readAgain(assignment, partitions, conflict ? 0 : this.#backoffMs())
+    void this.#readAgain(assignment, partitions, conflict ? 0 : backoffMs(this.#failures))
     for (const part of parts) part.resolve('again')
   }
 
@@ -334,12 +244,8 @@ export class KafkaReader {
     await this.#place(assignment, partitions)
   }
 
-  #backoffMs(): number {
-    return Math.min(maxBackoffMs, 250 * 2 ** Math.min(this.#failures - 1, 10))
-  }
-
   /** @returns false when the reader is stopping */
-  async #sleep(delayMs = this.#backoffMs()): Promise<boolean> {
+  async #sleep(delayMs = backoffMs(this.#failures)): Promise<boolean> {
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
     return !this.#stopping.signal.aborted
   }
