@@ -26,7 +26,6 @@ export class CommandBooks {
   readonly #recordInRound: (command: RecordableCommand) => Promise<boolean>
   /** Null for a station that is neither registered nor connected. */
   readonly findVersions: (stationId: string) => Promise<Versions | null>
-
   readonly find: (id: string) => Promise<CommandRow | null>
 
   constructor({ database, commands }: Pick<ApiPorts, 'database' | 'commands'>) {

@@ -32,7 +32,8 @@ const changing = {
   completedAt: 'timestamptz',
 } as const
 
-const columns = {
+/** As it was asked for; these never change. */
+const asked = {
   id: 'uuid',
   stationId: 'text',
   protocol: 'text',
@@ -43,8 +44,9 @@ const columns = {
   requestHash: 'text',
   createdAt: 'timestamptz',
   expiresAt: 'timestamptz',
-  ...changing,
 } as const
+
+const columns = { ...asked, ...changing } as const
 
 export const insertCommands = insertInto('command', columns)
 export const updateCommands = updateRows('command', { id: 'uuid', ...changing }, ['id'])
@@ -156,21 +158,7 @@ export function toSecretStatements(change: SecretChange): Sql[] {
  * @returns the ids of the commands that are new
  */
 export const insertRequested = overRows(
-  {
-    id: 'uuid',
-    stationId: 'text',
-    protocol: 'text',
-    action: 'text',
-    payload: 'jsonb',
-    requestedBy: 'text',
-    idempotencyKey: 'text',
-    requestHash: 'text',
-    createdAt: 'timestamptz',
-    expiresAt: 'timestamptz',
-    actor: 'text',
-    topic: 'text',
-    record: 'bytea',
-  },
+  { ...asked, actor: 'text', topic: 'text', record: 'bytea' },
   // In the order of the keys: who waits for a key that another is just using holds none that the other waits for.
   (rows) => `WITH asked AS (SELECT * FROM ${rows}), inserted AS (
      INSERT INTO command (id, station_id, protocol, action, payload, requested_by, idempotency_key, request_hash, status,
