@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -80,26 +80,45 @@ export class BusbarProcess {
   }
 }
 
-const portsPerProcess = 100
+const portsPerBlock = 100
 const portBlocks = 220
+let block: Promise<number> | undefined
 let portsTaken = 0
 
 /**
- * Below the ports that Linux gives to whoever connects somewhere, and apart from those of the test processes beside this
- * one: each may be taken again before our process listens on it.
+ * Below the ports that Linux gives to whoever connects somewhere, and of a block that no other process takes from: each
+ * may be taken again before our process listens on it.
  */
 export async function freePort(): Promise<number> {
+  block ??= claimBlock()
+  const first = await block
   for (;;) {
-    const port = 10_000 + (process.pid % portBlocks) * portsPerProcess + (portsTaken++ % portsPerProcess)
-    const server = createServer()
-    const isFree = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (!isFree) continue
+    const port = first + 1 + (portsTaken++ % (portsPerBlock - 1))
+    const server = await listen(port)
+    if (!server) continue
     await new Promise((resolve) => server.close(resolve))
     return port
   }
+}
+
+/** @returns its first port, which is listened on for as long as we run: so the block is known as ours */
+async function claimBlock(): Promise<number> {
+  for (let index = process.pid; ; index += 1) {
+    const first = 10_000 + (index % portBlocks) * portsPerBlock
+    const server = await listen(first)
+    if (!server) continue
+    server.unref()
+    return first
+  }
+}
+
+/** @returns null when somebody else does */
+function listen(port: number): Promise<Server | null> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(null))
+    server.listen(port, '127.0.0.1', () => resolve(server))
+  })
 }
 
 /** Waits until the check gives something. @throws with what was awaited, after the time */
