@@ -5,11 +5,14 @@ import { BrokerSockets } from './sockets.js'
 
 vi.setConfig({ testTimeout: 30_000 })
 
-/** Takes connections at all times, and answers while it is not frozen; what says `slow` only after 6 s. */
+/** Takes connections at all times, and answers while it is not frozen nor gone; what says `slow` only after 6 s. */
 class Broker {
   isFrozen = false
+  /** What is in front of it takes connections still. */
+  isGone = false
   readonly #server = net.createServer((socket) => {
     this.#sockets.add(socket)
+    if (this.isGone) return socket.end()
     socket.on('error', () => {})
     socket.on('data', (bytes) => {
       if (this.isFrozen) return
@@ -50,6 +53,7 @@ const broker = new Broker()
 let sockets: BrokerSockets
 beforeEach(async () => {
   broker.isFrozen = false
+  broker.isGone = false
   await broker.listen()
   sockets = new BrokerSockets()
 })
@@ -78,6 +82,24 @@ test('a broker that answers nothing looks like one that is gone, until it answer
 
   broker.isFrozen = false
   await until(isAnswered)
+})
+
+test('one whose connections end before it said a word looks like one that is gone, until it answers again', async () => {
+  broker.isGone = true
+  const first = ask(sockets, broker)
+  await until(() => first.heard.includes('end'))
+  expect(await isAnswered()).toBe(false)
+
+  broker.isGone = false
+  await until(isAnswered)
+})
+
+test('one that we hung up on before it said a word is not taken for gone', async () => {
+  const options = { host: '127.0.0.1', port: broker.port, ssl: undefined as never }
+  const socket = sockets.open({ ...options, onConnect: () => socket.end() }).resume()
+  await new Promise((resolve) => socket.once('close', resolve))
+
+  expect(await isAnswered()).toBe(true)
 })
 
 test('a broker that takes its time over one question is not taken for silent', async () => {

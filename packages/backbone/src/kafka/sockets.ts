@@ -31,8 +31,9 @@ interface Broker {
 
 /**
  * The connections of a process to its brokers. A frozen broker keeps its connections and takes new ones, and kafkajs, which
- * goes by those, waits out every request and comes back to it again and again: one that does not answer a probe is made to
- * look like one that is gone, until it does.
+ * goes by those, waits out every request and comes back to it again and again; so it does with an address that takes
+ * connections and ends them at once, as a proxy whose broker is gone. Either is made to look like a broker that is gone,
+ * until it answers a probe.
  */
 export class BrokerSockets {
   readonly #connect: ISocketFactory
@@ -59,6 +60,10 @@ export class BrokerSockets {
     socket.on('data', () => {
       broker.sockets.set(socket, socket.bytesWritten)
       broker.heardAt = performance.now()
+    })
+    // Prepended: Node ends our side too, and then it looks as if we had hung up.
+    socket.prependOnceListener('end', () => {
+      if (!socket.writableEnded && broker.sockets.get(socket) === -1) broker.isSilent = true
     })
     socket.once('close', () => broker.sockets.delete(socket))
     return socket
