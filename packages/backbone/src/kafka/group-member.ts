@@ -110,19 +110,21 @@ export class GroupMember {
   }
 
   /**
-   * After a crash kafkajs joins as a new member, and the group waits for the one of before as long as a session lasts: its
-   * goodbye went to a coordinator that may be gone. So the next one is told, as soon as there is one: nobody can join sooner.
+   * After a crash kafkajs joins as a new member, and the group waits for the one of before as long as a session lasts, from
+   * the moment when its next coordinator takes over: its goodbye went to one that may be gone. So that next one is told, as
+   * soon as there is one: nobody can join sooner.
    */
   async #leaveAsBefore(): Promise<void> {
-    const overAt = performance.now() + sessionTimeoutMs
-    while (this.#id !== '' && performance.now() < overAt && !this.#stopping.signal.aborted) {
+    while (this.#id !== '' && !this.#stopping.signal.aborted) {
       try {
         await this.#leave(this.#id)
-        this.#id = ''
       } catch (cause) {
-        if ((cause as { type?: string }).type === 'UNKNOWN_MEMBER_ID') return
-        await sleep(100)
+        if ((cause as { type?: string }).type !== 'UNKNOWN_MEMBER_ID') {
+          await sleep(100)
+          continue
+        }
       }
+      this.#id = ''
     }
   }
 
