@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { serviceNames } from '@busbar/backbone'
 import { type SimulatedStation, StationSocket, simulate } from '@busbar/simulator'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -34,6 +35,12 @@ test('every alert says what is so, what it means and what to do', async () => {
       expect(text?.length, alert).toBeGreaterThan(10)
     }
   }
+})
+
+test('a service is missed as soon as one of all is not run', async () => {
+  const rule = (await readRules()).find(({ alert }) => alert === 'BusbarServiceMissing')
+  expect(rule?.expr).toContain(`(busbar_consumer_partitions)) < ${serviceNames.length} `)
+  expect(rule?.annotations.summary).toContain(`of ${serviceNames.length} services`)
 })
 
 test('no two panels of a dashboard overlap, and all are on the datasource of its variable', async () => {
