@@ -15,6 +15,16 @@ test('counts per station and keeps the last reason', () => {
   ])
 })
 
+test('a throttled attempt counts, and keeps the reason of those before', () => {
+  const refused = new RefusedAttempts(pino({ level: 'silent' }))
+
+  refused.add('CP1', 'throttled', '10.0.0.1')
+  expect(refused.list()).toMatchObject([{ stationId: 'CP1', reason: 'throttled', count: 1 }])
+  refused.add('CP1', 'credentials', '10.0.0.1')
+  refused.add('CP1', 'throttled', '10.0.0.1')
+  expect(refused.list()).toMatchObject([{ stationId: 'CP1', reason: 'credentials', count: 3 }])
+})
+
 test('remembers the last thousand', () => {
   const refused = new RefusedAttempts(pino({ level: 'silent' }))
 

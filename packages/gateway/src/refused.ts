@@ -22,9 +22,12 @@ export class RefusedAttempts {
     this.#logger = logger
   }
 
-  add(stationId: string, reason: string, address: string): void {
+  /** That it is throttled says less than what came before: a throttled attempt keeps that reason. */
+  add(stationId: string, refusedFor: string, address: string): void {
     const key = stationId === '' ? `from ${address}` : `as ${stationId}`
-    const count = (this.#attempts.get(key)?.count ?? 0) + 1
+    const before = this.#attempts.get(key)
+    const reason = refusedFor === 'throttled' ? (before?.reason ?? refusedFor) : refusedFor
+    const count = (before?.count ?? 0) + 1
     this.#attempts.delete(key)
     this.#attempts.set(key, { stationId, reason, address, count, lastAt: new Date().toISOString() })
     if ((count & (count - 1)) === 0) this.#logger.warn({ station: stationId, reason, address, count }, 'refused')

@@ -12,11 +12,14 @@ const RefusedAttempts = z
   .object({
     items: z.array(
       z.object({
-        stationId: z.string().nullable().describe('As it called itself; null for one that got no TLS'),
+        stationId: z
+          .string()
+          .nullable()
+          .describe('As it is registered, else as it called itself; null for one that got no TLS'),
         reason: z
           .string()
           .describe(
-            'Of the last attempt: unknown, credentials, throttled, profile, protocol, connection-header, certificate-*, tls-*',
+            'Of the last attempt that was looked at: unknown, credentials, profile, protocol, connection-header, certificate-*, tls-*; throttled where none is known',
           ),
         address: z.string().describe('Of the last attempt'),
         registered: z.boolean().describe('Whether there is a station of this id; one that is not can be registered'),

@@ -19,7 +19,7 @@ export interface CommandMessage {
 export interface RefusedAttempt {
   /** '' for one that got no TLS: it named no station. */
   stationId: string
-  /** The last one: unknown, credentials, throttled, profile, protocol, certificate-*, tls-*. */
+  /** The last one: unknown, credentials, profile, protocol, certificate-*, tls-*; throttled where no other is known. */
   reason: string
   address: string
   count: number

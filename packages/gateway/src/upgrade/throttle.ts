@@ -58,4 +58,5 @@ export class Throttle {
   }
 }
 
-const toKey = (address: string, stationId: string) => `${address} ${stationId}`
+/** In whatever letter case: each spelling would have guesses of its own. */
+const toKey = (address: string, stationId: string) => `${address} ${stationId.toLowerCase()}`

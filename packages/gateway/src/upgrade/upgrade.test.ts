@@ -96,6 +96,31 @@ test('guesses that come at once are throttled as if one came after the other', a
   expect((await Promise.all(guesses)).filter((status) => status === 401)).toHaveLength(3)
 })
 
+test('fast guessing stays on the list as what it is, and as going on', async () => {
+  const { connect, gateway } = await start({ failuresPerMinute: 30 })
+  const guess = (times: number) =>
+    Promise.all(Array.from({ length: times }, () => statusOf(connect({ password: 'wrong' }))))
+
+  expect((await guess(40)).filter((status) => status === 429)).toHaveLength(10)
+  const [first] = gateway.refused()
+  expect(first).toMatchObject({ stationId: 'CP1', reason: 'credentials', count: 40 })
+
+  await until(() => new Date().toISOString() > (first?.lastAt ?? ''))
+  expect(await guess(5)).toEqual(Array(5).fill(429))
+  const [second] = gateway.refused()
+  expect(second).toMatchObject({ stationId: 'CP1', reason: 'credentials', count: 45 })
+  expect(second?.lastAt.localeCompare(first?.lastAt ?? '')).toBe(1)
+})
+
+test('guesses at a station count as such however its id is spelled', async () => {
+  const { connect, gateway } = await start({ failuresPerMinute: 3 })
+  const guess = (id: string) => statusOf(connect({ id, username: id, password: 'wrong' }))
+
+  expect([await guess('CP1'), await guess('cp1'), await guess('Cp1')]).toEqual([401, 401, 401])
+  expect(gateway.refused()).toMatchObject([{ stationId: 'CP1', reason: 'credentials', count: 3 }])
+  expect(await guess('cP1')).toBe(429)
+})
+
 test('either password opens while a change is open', async () => {
   const { connect, database, log } = await start()
   const secrets = ['old', 'new'].map((password, index) => ({

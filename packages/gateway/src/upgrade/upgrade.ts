@@ -28,7 +28,7 @@ export type RefusalReason = (typeof refusalReasons)[number]
 export interface Refusal {
   status: 400 | 401 | 403 | 404 | 405 | 426 | 429 | 503
   reason: RefusalReason
-  /** '' where the path held none. */
+  /** As it is registered, else as the caller spelled it; '' where the path held none. */
   stationId: string
   headers?: Record<string, string>
 }
@@ -77,7 +77,7 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
   }
   if (typeof proof === 'string') {
     throttle.failed(address, ports.now())
-    return toRefusal(proof, id)
+    return toRefusal(proof, station.id)
   }
   throttle.succeeded(address, id)
   if (!ports.bucket.take(ports.now())) return comeBackLater('shed', id)
@@ -87,10 +87,10 @@ export async function admit(request: UpgradeRequest, ports: UpgradePorts): Promi
     protocols: station.protocols,
     protocolWithoutHeader: station.protocolWithoutHeader ?? (typeof assumed === 'string' ? assumed : null),
   })
-  if (!protocol) return { status: 400, reason: 'protocol', stationId: id }
+  if (!protocol) return { status: 400, reason: 'protocol', stationId: station.id }
   // Only 1.6 knows a station without credentials.
   if (proof.securityProfile === 0 && protocol !== 'ocpp1.6' && !config.dev) {
-    return toRefusal('profile', id)
+    return toRefusal('profile', station.id)
   }
   const proven = { profile: proof.securityProfile, at: ports.today().getTime() }
   ports.locks.proved(station.id, proven)

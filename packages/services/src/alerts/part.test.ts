@@ -188,6 +188,17 @@ test('refused upgrades are one alert, however often they are told, until the sta
   expect(await play(event(5, 'station.connected'))).toEqual(['alert.cleared refused'])
 })
 
+test('refused upgrades that go on stay one alert for as long; it is over an hour after the last', async () => {
+  await addStation('CP-1', {}, { switches: { alertSilentIntervals: 0 } })
+  expect(await play(refused(1, 40))).toEqual(['alert.raised refused'])
+  for (let minute = 2; minute <= 90; minute += 8) expect(await play(refused(minute, 40 + minute))).toEqual([])
+  expect(await lookAt()).toEqual(at(61))
+  expect(await play(due(61))).toEqual([])
+  expect(await lookAt()).toEqual(at(121))
+  expect(await play(due(121))).toEqual([])
+  expect(await play(due(181))).toEqual(['alert.cleared refused'])
+})
+
 test('a caller that passes for no station of ours leaves nothing', async () => {
   expect(await play(refused(1, 1_000, 'STRANGER'))).toEqual([])
   expect(await alerts()).toEqual([])

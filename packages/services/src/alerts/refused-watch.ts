@@ -5,8 +5,11 @@ import { refusedType } from './part.js'
 
 const watchIntervalMs = 30_000
 
-/** What says something about a station that is ours, or about somebody who wants to pass for it. */
-const tellingReasons = /^(credentials|profile|certificate-.+)$/
+/**
+ * What says something about a station that is ours, or about somebody who wants to pass for it. One is throttled after
+ * failures; it is the reason where the gateway has forgotten these, as the station itself came in since.
+ */
+const tellingReasons = /^(credentials|profile|certificate-.+|throttled)$/
 
 const selectRegistered = sql('SELECT id FROM station WHERE id = ANY($1)')
 
