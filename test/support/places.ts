@@ -1,3 +1,5 @@
+import net from 'node:net'
+import { createInterface } from 'node:readline'
 import { Redis } from 'ioredis'
 import { readLogEnds } from './log-ends.js'
 import { type System, services } from './system.js'
@@ -50,18 +52,27 @@ export async function* readTopics(system: System): AsyncIterable<Place> {
  * @returns sent: all commands of whatever client, published messages and scripts included
  */
 export async function watchRedis(): Promise<{ sent: Place[]; touched(): AsyncIterable<Place>; stop(): void }> {
-  const redis = new Redis(services.redisUrl ?? '')
-  const monitor = await redis.monitor()
-  const startedAt = performance.now()
+  const url = new URL(services.redisUrl ?? '')
+  const redis = new Redis(url.href)
+  // Not over ioredis, which breaks when what another client sends comes together with the first answer.
+  const monitor = net.connect(Number(url.port), url.hostname)
   const sent: Place[] = []
-  monitor.on('monitor', (_time: string, args: string[]) => {
-    sent.push({ where: `sent to Redis: ${args[0]}`, bytes: Buffer.from(args.join(' ')) })
+  await new Promise<void>((resolve, reject) => {
+    monitor.once('error', reject)
+    createInterface(monitor).on('line', (line) => {
+      if (line === '+OK') return resolve()
+      if (line.startsWith('-')) return reject(new Error(line))
+      const args = line.slice(line.indexOf('"') + 1, -1).split('" "')
+      sent.push({ where: `sent to Redis: ${args[0]}`, bytes: Buffer.from(args.join(' ').replaceAll('\\"', '"')) })
+    })
+    monitor.write('MONITOR\r\n')
   })
+  const startedAt = performance.now()
   return {
     sent,
     touched: () => readTouched(redis, startedAt),
     stop: () => {
-      monitor.disconnect()
+      monitor.destroy()
       redis.disconnect()
     },
   }
