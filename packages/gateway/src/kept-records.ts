@@ -4,6 +4,8 @@ import type { Logger } from 'pino'
 import type { GatewayMetrics } from './metrics.js'
 
 const maxKept = 50_000
+/** So many that a request takes them together, and few enough that stations do not wait behind them. */
+const retriedAtOnce = 500
 
 /**
  * Records of facts that no station repeats: a socket closed, a call of ours ended. They are tried again until the log
@@ -49,15 +51,17 @@ export class KeptRecords {
     while (this.#sending.size > 0) await Promise.all(this.#sending)
   }
 
+  /** The log takes them in their order; when it is away for one it is away for all behind it. */
   async #sendWaiting(): Promise<void> {
-    for (let record = this.#waiting[0]; record && this.#log.available; record = this.#waiting[0]) {
-      try {
-        await this.#log.append(record)
-      } catch (cause) {
-        if (cause instanceof UnavailableError) return
-        this.#drop(cause)
-      }
-      this.#waiting.shift()
+    while (this.#waiting.length > 0 && this.#log.available) {
+      const records = this.#waiting.slice(0, retriedAtOnce)
+      const results = await Promise.allSettled(records.map((record) => this.#log.append(record)))
+      const causes = results.map((result) => (result.status === 'rejected' ? result.reason : null))
+      const untaken = causes.findIndex((cause) => cause instanceof UnavailableError)
+      const settled = untaken < 0 ? causes : causes.slice(0, untaken)
+      this.#waiting.splice(0, settled.length)
+      for (const cause of settled) if (cause !== null) this.#drop(cause)
+      if (untaken >= 0) return
     }
   }
 
