@@ -1,12 +1,13 @@
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { OffsetConflictError } from '@busbar/store'
 import type { ConsumerRunConfig, EachBatchPayload, Kafka } from 'kafkajs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeDistributed, type Harness, log, services, until } from '../contract/sides.js'
 import { type Positions, positionKey, type TopicPartition } from '../shared/offsets.js'
 import { createKafka } from './client.js'
 import { readerRetry } from './group-member.js'
-import { KafkaReader } from './reader.js'
+import { KafkaReader, type ReaderOptions } from './reader.js'
 import { BrokerSockets } from './sockets.js'
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
@@ -116,17 +117,16 @@ describeDistributed('a member of a group', (side) => {
   })
 })
 
-test('a rest that is over while kafkajs has no group, between a crash and its next start, harms nothing', async () => {
+/** A reader of one partition on a consumer that does what the test says. */
+async function startOnFake(options: Pick<ReaderOptions, 'deliver' | 'gathered'>, change = () => {}) {
   const topic = 'lane'
   const events = new Map<string, (event: object) => void>()
-  let hasGroup = true
-  let askedFor = 0
-  const change = () => {
-    askedFor++
-    if (hasGroup) return
-    throw Object.assign(new Error('Consumer group was not initialized'), { name: 'KafkaJSNonRetriableError' })
-  }
+  const changes: string[] = []
   let run: ConsumerRunConfig = {}
+  const noted = (name: string) => () => {
+    changes.push(name)
+    change()
+  }
   const consumer = {
     events: { GROUP_JOIN: 'join', CRASH: 'crash' },
     on: (name: string, listener: (event: object) => void) => events.set(name, listener),
@@ -137,8 +137,8 @@ test('a rest that is over while kafkajs has no group, between a crash and its ne
       run = config
       events.get('join')?.({ payload: { memberId: 'm', memberAssignment: { [topic]: [0] } } })
     },
-    pause: change,
-    resume: change,
+    pause: noted('pause'),
+    resume: noted('resume'),
     seek: () => {},
   }
   const reader = new KafkaReader({
@@ -146,18 +146,49 @@ test('a rest that is over while kafkajs has no group, between a crash and its ne
     groupId: 'group',
     topics: [topic],
     partitions: 1,
-    gathered: [topic],
     place: async () => new Map([[positionKey({ topic, partition: 0 }), { next: 0n, seek: 0n }]]),
-    deliver: async () => {},
     log,
+    ...options,
   })
   await reader.start()
   const message = { offset: '0', timestamp: '0', key: null, value: Buffer.from('{}'), attributes: 0 }
   const batch = { topic, partition: 0, messages: [message], lastOffset: () => '0' }
-  await run.eachBatch?.({ batch, heartbeat: async () => {}, resolveOffset: () => {} } as unknown as EachBatchPayload)
+  return {
+    reader,
+    changes,
+    handBatch: async (heartbeat = async () => {}) =>
+      await run.eachBatch?.({ batch, heartbeat, resolveOffset: () => {} } as unknown as EachBatchPayload),
+  }
+}
+
+test('a rest that is over while kafkajs has no group, between a crash and its next start, harms nothing', async () => {
+  let hasGroup = true
+  const { reader, changes, handBatch } = await startOnFake({ gathered: ['lane'], deliver: async () => {} }, () => {
+    if (hasGroup) return
+    throw Object.assign(new Error('Consumer group was not initialized'), { name: 'KafkaJSNonRetriableError' })
+  })
+  await handBatch()
 
   hasGroup = false
-  const before = askedFor
-  await until(() => askedFor > before)
+  const before = changes.length
+  await until(() => changes.length > before)
+  await reader.stop()
+})
+
+test('after an offset conflict the partition is read again, also where the heartbeat fails and the member stays', async () => {
+  let delivered = 0
+  const deliver = async () => {
+    if (delivered++ === 0) throw new OffsetConflictError('moved')
+  }
+  const { reader, changes, handBatch } = await startOnFake({ deliver })
+  changes.splice(0)
+  const timeOut = new Error('Request Heartbeat timed out')
+
+  await expect(handBatch(() => Promise.reject(timeOut))).rejects.toBe(timeOut)
+  await until(() => changes.includes('resume'))
+  await handBatch()
+
+  expect(changes).toEqual(['pause', 'resume'])
+  expect(delivered).toBe(2)
   await reader.stop()
 })

@@ -226,9 +226,8 @@ export class KafkaReader {
       try {
         await heartbeat()
       } catch (lost) {
-        // No longer a member in good standing: kafkajs joins again, and the join places what we get.
+        // Where we are no longer a member in good standing kafkajs joins again, and the join ends this assignment.
         for (const part of parts) part.reject(lost)
-        return
       }
     } else {
       this.#failures++
