@@ -44,7 +44,7 @@ export function toRefusal(cause: unknown): unknown {
 const noEntry = /^(28...|3D000)$/
 
 /**
- * Asks the services themselves: whether they let in anybody, and whether they may lose what they acknowledged.
+ * Asks the services themselves: whether they let in anybody, may lose what they acknowledged, or do not take what we send.
  * @throws ConfigError naming everything that is wrong with them; UnavailableError when Postgres or Kafka is away
  */
 export async function refuseUnsafeServices(config: Config, log: Logger): Promise<void> {

@@ -1,6 +1,7 @@
+import type { ConfigResourceTypes } from 'kafkajs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeDistributed, type Harness, plainKafka, services, log as silent, until } from '../contract/sides.js'
-import { createTopics, type LogRecord, openDistributedBackbone } from '../index.js'
+import { createTopics, findTopicWeaknesses, type LogRecord, openDistributedBackbone } from '../index.js'
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 40_000 })
 
@@ -33,6 +34,26 @@ describeDistributed('the event log on Kafka', (side) => {
 
   test('missing topics refuse the start with what to do', async () => {
     await expect(open('nobody-made-these', 3)).rejects.toThrow('run "busbar migrate" first')
+  })
+
+  test('a topic that does not take the largest record is a weakness, and one that we made is not', async () => {
+    const findNarrow = async () =>
+      (await findTopicWeaknesses({ brokers }, prefix())).filter((each) => each.includes('max.message.bytes'))
+    expect(await findNarrow()).toEqual([])
+    const name = harness.backbone.topics.lane('stations')
+    const topic: ConfigResourceTypes.TOPIC = 2
+    const admin = plainKafka(brokers).admin()
+    await admin.connect()
+    try {
+      const configEntries = [{ name: 'max.message.bytes', value: String(1024 * 1024 + 12) }]
+      await admin.alterConfigs({ validateOnly: false, resources: [{ type: topic, name, configEntries }] })
+    } finally {
+      await admin.disconnect()
+    }
+
+    await until(async () => (await findNarrow()).length > 0)
+
+    expect(await findNarrow()).toEqual([`max.message.bytes is below 5767168 (${name})`])
   })
 
   test('a start on Kafka is refused while the embedded log has unread records', async () => {

@@ -62,7 +62,8 @@ const fewestInSync = 2
 const topicResource: ConfigResourceTypes.TOPIC = 2
 
 /**
- * Settings of our topics under which an acknowledged record may be lost with one broker.
+ * Settings of our topics under which an acknowledged record may be lost with one broker, or a station's large message never
+ * be taken: the gateway would try it over and over, and close all its stations each time.
  * @throws UnavailableError when Kafka cannot be reached, or does not tell us
  */
 export function findTopicWeaknesses(
@@ -78,7 +79,7 @@ export function findTopicWeaknesses(
       resources: names.map((name) => ({
         type: topicResource,
         name,
-        configNames: ['min.insync.replicas', 'unclean.leader.election.enable'],
+        configNames: ['min.insync.replicas', 'unclean.leader.election.enable', 'max.message.bytes'],
       })),
     })
     const settings = resources.map(({ resourceName, configEntries }) => ({
@@ -87,12 +88,14 @@ export function findTopicWeaknesses(
     }))
     const hasty = settings.filter(({ values }) => Number(values.get('min.insync.replicas')) < fewestInSync)
     const unclean = settings.filter(({ values }) => values.get('unclean.leader.election.enable') === 'true')
+    const narrow = settings.filter(({ values }) => Number(values.get('max.message.bytes')) < maxMessageBytes)
     const said = (found: readonly { name: string }[], fault: string) =>
       found.length === 0 ? [] : [`${fault} (${found.map(({ name }) => name).join(', ')})`]
     return [
       ...said(thin, `topics have fewer than ${fewestReplicas} replicas`),
       ...said(hasty, `min.insync.replicas is below ${fewestInSync}`),
       ...said(unclean, 'unclean.leader.election.enable is true'),
+      ...said(narrow, `max.message.bytes is below ${maxMessageBytes}`),
     ]
   })
 }
