@@ -5,24 +5,32 @@ import { BrokerSockets } from './sockets.js'
 
 vi.setConfig({ testTimeout: 30_000 })
 
-/** Takes connections at all times, and answers while it is not frozen nor gone; what says `slow` only after 6 s. */
+/** How long it takes over some questions: milliseconds. */
+const takes: Record<string, number> = { slow: 6_000, late: 3_000 }
+
+/** Takes connections at all times, and answers while it is not frozen nor gone. */
 class Broker {
   isFrozen = false
   /** What is in front of it takes connections still. */
   isGone = false
   readonly #server = net.createServer((socket) => {
     this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
     if (this.isGone) return socket.end()
     socket.on('error', () => {})
     socket.on('data', (bytes) => {
       if (this.isFrozen) return
-      setTimeout(() => socket.write(bytes), String(bytes) === 'slow' ? 6_000 : 0)
+      setTimeout(() => socket.write(bytes), takes[String(bytes)] ?? 0)
     })
   })
   readonly #sockets = new Set<net.Socket>()
 
   async listen(): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+  }
+
+  get connections(): number {
+    return this.#sockets.size
   }
 
   get port(): number {
@@ -110,6 +118,28 @@ test('a broker that takes its time over one question is not taken for silent', a
 
   expect(asked.heard).toEqual(['connect', 'question', 'slow'])
   asked.socket.destroy()
+})
+
+test('a broker that speaks on another line while it is probed is not taken for silent', async () => {
+  const frozen = new Broker()
+  frozen.isFrozen = true
+  await frozen.listen()
+  let opened = 0
+  sockets = new BrokerSockets(({ host, port, onConnect }) => {
+    opened += 1
+    return net.connect({ host, port: opened === 1 ? port : frozen.port }, onConnect)
+  })
+  const asked = ask(sockets, broker)
+  await until(() => asked.heard.includes('question'))
+  asked.socket.write('late')
+  await until(() => asked.heard.includes('late'))
+  expect(opened).toBe(2)
+
+  // By then the probe is over.
+  await until(() => frozen.connections === 0)
+  expect(asked.heard).toEqual(['connect', 'question', 'late'])
+  asked.socket.destroy()
+  await frozen.close()
 })
 
 test('a broker that nobody has asked anything may be quiet', async () => {

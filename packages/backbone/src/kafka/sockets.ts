@@ -5,8 +5,11 @@ import type { ISocketFactory } from 'kafkajs'
 /** How often we look who owes an answer, and after how long without a word from it a broker is probed. */
 const lookMs = 500
 const quietMs = 2_000
-/** How long a probe waits: a broker answers it at once, however long what else it was asked takes. */
-const probeMs = 1_500
+/**
+ * How long a probe waits: a broker answers it at once, however long what else it was asked takes. What counts are turns of
+ * our event loop, between which is read what has come: a process that stood still takes nobody for silent.
+ */
+const probe = { turnMs: 100, turns: 15 }
 /** ApiVersions, version 0: answered before the broker knows who asks. */
 const apiVersions = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255])
 
@@ -86,20 +89,24 @@ export class BrokerSockets {
   #probe(broker: Broker): void {
     if (broker.isProbed) return
     broker.isProbed = true
-    let isHeard = false
+    const startedAt = performance.now()
     const socket = this.#connect({ ...broker.address, onConnect: () => socket.write(apiVersions) })
-    const patience = setTimeout(() => socket.destroy(), probeMs).unref()
+    let turns = 0
+    const patience = setInterval(() => {
+      turns += 1
+      if (turns >= probe.turns) socket.destroy()
+    }, probe.turnMs).unref()
     socket.unref().on('error', () => {})
     socket.once('data', () => {
-      isHeard = true
       broker.heardAt = performance.now()
       socket.destroy()
     })
     socket.once('close', () => {
-      clearTimeout(patience)
+      clearInterval(patience)
       broker.isProbed = false
-      broker.isSilent = !isHeard
-      if (!isHeard) for (const [line, heard] of broker.sockets) hangUp(line, heard >= 0)
+      // Over whichever line.
+      broker.isSilent = broker.heardAt < startedAt
+      if (broker.isSilent) for (const [line, heard] of broker.sockets) hangUp(line, heard >= 0)
     })
   }
 
