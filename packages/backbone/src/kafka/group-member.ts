@@ -33,12 +33,18 @@ const maxBackoffMs = 5000
 /** Before the next try of what has failed so often in a row. */
 export const backoffMs = (failures: number): number => Math.min(maxBackoffMs, 250 * 2 ** Math.min(failures - 1, 10))
 
-/** kafkajs's consumer as a member of its group, which comes back after every crash and lets nobody wait for who it was. */
+/**
+ * kafkajs's consumer as a member of its group, which comes back after every crash and lets nobody wait for who it was. Where
+ * the answer that ends a join is lost, kafkajs would read on what it was given before, as a member in good standing, and
+ * nobody what it was given now: it joins again.
+ */
 export class GroupMember {
   readonly consumer: Consumer
   readonly #options: GroupMemberOptions
   readonly #stopping = new AbortController()
   #id = ''
+  /** Since a join began, until it is through. */
+  #isJoining = false
   #cluster: Cluster | null = null
 
   constructor(options: GroupMemberOptions) {
@@ -48,7 +54,14 @@ export class GroupMember {
       partitionAssigners: [
         (ours) => {
           this.#cluster = ours.cluster
-          return copartitioned(ours)
+          const assigner = copartitioned(ours)
+          return {
+            ...assigner,
+            protocol: (joining) => {
+              this.#isJoining = true
+              return assigner.protocol(joining)
+            },
+          }
         },
       ],
       sessionTimeout: sessionTimeoutMs,
@@ -71,7 +84,12 @@ export class GroupMember {
     this.consumer.on(this.consumer.events.GROUP_JOIN, ({ payload: { memberId, memberAssignment } }) => {
       const isSameMember = memberId === this.#id
       this.#id = memberId
+      this.#isJoining = false
       options.onJoin(memberAssignment, isSameMember)
+    })
+    this.consumer.on(this.consumer.events.HEARTBEAT, () => {
+      // kafkajs throws what its listeners throw, and joins once more at this.
+      if (this.#isJoining) throw Object.assign(new Error('A join was not completed'), { type: 'REBALANCE_IN_PROGRESS' })
     })
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => {
       // kafkajs comes back by itself only after errors it calls retriable.
