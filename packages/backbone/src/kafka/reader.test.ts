@@ -115,10 +115,39 @@ describeDistributed('a member of a group', (side) => {
       [0, 1, 2, 3],
     ])
   })
+
+  test('whose join was not answered to its end reads all that it was given', async () => {
+    let losesAnswer = false
+    const syncGroup = 14
+    const sockets = new BrokerSockets(({ host, port, onConnect }) => {
+      const socket = net.connect({ host, port }, onConnect)
+      const write = socket.write.bind(socket) as (bytes: Buffer) => boolean
+      return Object.assign(socket, {
+        write(request: Buffer) {
+          if (losesAnswer && request.readInt16BE(4) === syncGroup) {
+            losesAnswer = false
+            socket.pause()
+            setTimeout(() => socket.destroy(new Error('cut')), 200)
+          }
+          return write(request)
+        },
+      })
+    })
+    const committed: Positions = new Map()
+    const [first, second] = [openReader(committed, sockets), openReader(committed)]
+    await first.reader.start()
+    await second.reader.start()
+    await until(() => first.reader.assignment.positions.size === 2, 'the first gives half of them away')
+
+    losesAnswer = true
+    await second.reader.stop()
+    await until(() => first.reader.assignment.positions.size === 4, 'it has them all', 5_000)
+    expect(losesAnswer).toBe(false)
+  })
 })
 
 /** A reader of one partition on a consumer that does what the test says. */
-async function startOnFake(options: Pick<ReaderOptions, 'deliver' | 'gathered'>, change = () => {}) {
+async function startOnFake(options: Pick<ReaderOptions, 'deliver'> & Partial<ReaderOptions>, change = () => {}) {
   const topic = 'lane'
   const events = new Map<string, (event: object) => void>()
   const changes: string[] = []
@@ -128,7 +157,7 @@ async function startOnFake(options: Pick<ReaderOptions, 'deliver' | 'gathered'>,
     change()
   }
   const consumer = {
-    events: { GROUP_JOIN: 'join', CRASH: 'crash' },
+    events: { GROUP_JOIN: 'join', HEARTBEAT: 'heartbeat', CRASH: 'crash' },
     on: (name: string, listener: (event: object) => void) => events.set(name, listener),
     connect: async () => {},
     subscribe: async () => {},
@@ -190,5 +219,18 @@ test('after an offset conflict the partition is read again, also where the heart
 
   expect(changes).toEqual(['pause', 'resume'])
   expect(delivered).toBe(2)
+  await reader.stop()
+})
+
+test('partitions whose leader moves are asked for every second, however often', { timeout: 10_000 }, async () => {
+  let failures = 0
+  const { reader } = await startOnFake({
+    deliver: async () => {},
+    place: async (wanted) => {
+      if (failures < 6) throw new Error(`This server is not the leader for that topic-partition: ${++failures}`)
+      return new Map(wanted.map((each) => [positionKey(each), { next: 0n, seek: 0n }]))
+    },
+  })
+  expect(failures).toBe(6)
   await reader.stop()
 })

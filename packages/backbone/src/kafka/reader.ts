@@ -28,6 +28,9 @@ export interface ReaderOptions extends Pick<GroupMemberOptions, 'kafka' | 'group
   onPause?: () => void
 }
 
+/** Where offsets cannot be read a leader mostly moves, and who waits for it too long adds to that. */
+const maxPlaceAgainMs = 1_000
+
 /** What this member holds since it last joined the group. A partition without position is paused. */
 interface Assignment {
   partitions: TopicPartition[]
@@ -151,7 +154,7 @@ export class KafkaReader {
       } catch (cause) {
         this.#failures++
         this.#options.log.warn({ err: cause }, 'offsets could not be read; partitions stay paused')
-        await this.#sleep()
+        await this.#sleep(Math.min(maxPlaceAgainMs, backoffMs(this.#failures)))
       }
     }
   }
@@ -243,10 +246,8 @@ export class KafkaReader {
     await this.#place(assignment, partitions)
   }
 
-  /** @returns false when the reader is stopping */
-  async #sleep(delayMs = backoffMs(this.#failures)): Promise<boolean> {
+  async #sleep(delayMs: number): Promise<void> {
     await sleep(delayMs, undefined, { signal: this.#stopping.signal }).catch(() => {})
-    return !this.#stopping.signal.aborted
   }
 }
 
