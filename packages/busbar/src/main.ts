@@ -112,7 +112,7 @@ program
   .description('whether entries were removed or changed; exit code 1 if so')
   .option(
     '--anchor <text>',
-    'a head noted earlier, position:hash: shows what was removed from the end',
+    'a head noted earlier, position:hash: shows a chain that was made anew while no API process ran',
     parseAnchorOption,
   )
   .action(async ({ anchor }: { anchor?: Link }) => {

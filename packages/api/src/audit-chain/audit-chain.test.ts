@@ -4,7 +4,8 @@ import { Registry } from 'prom-client'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { auditStatement } from '../audit.js'
 import { formatAnchor, parseAnchor } from './chain.js'
-import { findHead, sealEntries, startAuditSealing } from './seal.js'
+import { sealEntries, startAuditSealing } from './seal.js'
+import { readStanding } from './standing.js'
 import { verifyAudit } from './verify.js'
 
 const vault = new Vault('a secret for the chain of tests')
@@ -14,7 +15,7 @@ beforeAll(async () => {
   store = await createTestDatabase()
   ports = { database: store.database, vault }
 })
-beforeEach(() => run('TRUNCATE audit_entry RESTART IDENTITY'))
+beforeEach(() => run('TRUNCATE audit_entry, audit_chain RESTART IDENTITY'))
 afterAll(() => store.drop())
 
 const run = (text: string, ...values: unknown[]) => store.database.query({ text, values })
@@ -35,13 +36,28 @@ async function sealAll(): Promise<void> {
   while ((await sealEntries(ports)).more);
 }
 
+const findHead = async () => (await readStanding(ports)).head
+
+/** What the API runs. */
+function startSealing() {
+  const metrics = new Registry()
+  const lines: string[] = []
+  const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
+  const sealing = startAuditSealing({ ...ports, log, metrics })
+  return {
+    text: () => lines.join(''),
+    metric: async () => (await metrics.getSingleMetric('busbar_audit_broken')?.get())?.values[0]?.value,
+    stop: () => sealing.stop(),
+  }
+}
+
 test('sealed entries hold, and the head says how many there are', async () => {
   await write(5)
   await sealAll()
   await write(2)
 
   expect(await verifyAudit(ports)).toMatchObject({ broken: null, unsealed: 2, head: { position: 5n } })
-  expect(await findHead(ports)).toEqual((await verifyAudit(ports)).head)
+  expect(await findHead()).toEqual((await verifyAudit(ports)).head)
 })
 
 describe('what was done to a sealed entry shows, and which entry it was', () => {
@@ -98,12 +114,72 @@ describe('what was done to a sealed entry shows, and which entry it was', () => 
     expect((await verifyAudit(ports)).broken).toMatchObject({ position: 1n, kind: 'changed' })
   })
 
-  test('the last ones removed: against an anchor noted before', async () => {
-    const anchor = await findHead(ports)
+  test.each([
+    ['the third changed, and sealed anew with those behind it', 3],
+    ['the last one changed, and sealed anew', 6],
+  ])('%s, by Busbar itself', async (_, position) => {
+    await run("UPDATE audit_entry SET actor = 'Bob/2' WHERE position = $1", position)
+    await run('UPDATE audit_entry SET position = NULL, hash = NULL WHERE position >= $1', position)
+    const broken = { position: BigInt(position), entryId: null, kind: 'missing' }
+    expect((await verifyAudit(ports)).broken).toEqual(broken)
+
+    await sealAll()
+    await write(3)
+    await sealAll()
+
+    expect(await verifyAudit(ports)).toMatchObject({ broken, unsealed: 0 })
+    expect(await readStanding(ports)).toMatchObject({ brokenAt: BigInt(position), isNoted: true })
+  })
+
+  test('the last ones removed, whatever is written behind them', async () => {
+    const anchor = await findHead()
     await run('DELETE FROM audit_entry WHERE position > 4')
-    expect((await verifyAudit(ports, anchor)).broken).toEqual({ position: 5n, entryId: null, kind: 'missing' })
+    const broken = { position: 5n, entryId: null, kind: 'missing' }
+    expect((await verifyAudit(ports)).broken).toEqual(broken)
 
     await write(3)
+    await sealAll()
+
+    expect((await verifyAudit(ports)).broken).toEqual(broken)
+    expect((await verifyAudit(ports, anchor)).broken).toEqual(broken)
+  })
+
+  test.each([
+    ['removed', 'DELETE FROM audit_chain'],
+    [
+      'moved back to an entry before',
+      'UPDATE audit_chain c SET (position, hash) = (SELECT position, hash FROM audit_entry WHERE position = 5)',
+    ],
+    ['freed of what was found', 'UPDATE audit_chain SET broken_at = NULL'],
+  ])('the note of the head %s', async (_, change) => {
+    await run('UPDATE audit_entry SET position = NULL, hash = NULL WHERE position = 6')
+    for (const _time of [1, 2]) {
+      await run(change)
+      await sealAll()
+    }
+    await write(1)
+    await sealAll()
+
+    expect((await verifyAudit(ports)).broken).not.toBeNull()
+    expect((await readStanding(ports)).brokenAt).not.toBeNull()
+  })
+
+  test('only the note removed: the chain holds, but who can say that it went no further', async () => {
+    await run('DELETE FROM audit_chain')
+    await write(1)
+    await sealAll()
+
+    expect(await verifyAudit(ports)).toMatchObject({
+      head: { position: 7n },
+      broken: { position: 6n, entryId: null, kind: 'not-as-noted' },
+    })
+  })
+
+  test('the whole chain made anew with its note, while nobody ran: against an anchor noted elsewhere, and only there', async () => {
+    const anchor = await findHead()
+    await run(`UPDATE audit_entry SET actor = 'Bob/2' WHERE id = ${third}`)
+    await run('UPDATE audit_entry SET position = NULL, hash = NULL')
+    await run('DELETE FROM audit_chain')
     await sealAll()
 
     expect((await verifyAudit(ports)).broken).toBeNull()
@@ -111,18 +187,29 @@ describe('what was done to a sealed entry shows, and which entry it was', () => 
     expect(parseAnchor(formatAnchor(anchor))).toEqual(anchor)
   })
 
-  test('the last ones removed while the system runs: in its log and its metrics', async () => {
-    const metrics = new Registry()
-    const lines: string[] = []
-    const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
-    const sealing = startAuditSealing({ ...ports, log, metrics })
-    await vi.waitFor(() => expect(lines.join('')).toContain('"position":"6"'))
+  test.each([
+    ['the last ones removed', 'DELETE FROM audit_entry WHERE position > 4'],
+    ['an entry put behind the last', "UPDATE audit_entry SET position = 100, hash = sha256('x') WHERE position = 2"],
+    [
+      'all of it made anew with its note',
+      'UPDATE audit_entry SET position = NULL, hash = NULL; DELETE FROM audit_chain',
+    ],
+  ])('%s while the system runs: in its log and its metrics, the next process shows it too', async (_, change) => {
+    const first = startSealing()
+    await vi.waitFor(() => expect(first.text()).toContain('"position":"6"'))
+    expect(await first.metric()).toBe(0)
 
-    await run('DELETE FROM audit_entry WHERE position > 4')
+    for (const text of change.split('; ')) await run(text)
+    await vi.waitFor(async () => expect(await first.metric()).toBe(1), 5_000)
+    expect(first.text()).toContain('was cut or changed')
+    await write(2)
+    await first.stop()
+    await sealAll()
 
-    await vi.waitFor(async () => expect(await metrics.metrics()).toContain('busbar_audit_breaks_total 1'), 5_000)
-    expect(lines.join('')).toContain('was cut or changed')
-    await sealing.stop()
+    const next = startSealing()
+    await vi.waitFor(async () => expect(await next.metric()).toBe(1), 5_000)
+    await next.stop()
+    expect((await verifyAudit(ports)).broken).not.toBeNull()
   })
 })
 

@@ -2,7 +2,7 @@ import type { AuditEntry as AuditEntryRow } from '@busbar/store'
 import { z } from 'zod'
 import type { Api, RouteContext } from '../api.js'
 import { formatAnchor, type Link, parseAnchor } from '../audit-chain/chain.js'
-import { findHead } from '../audit-chain/seal.js'
+import { readStanding } from '../audit-chain/standing.js'
 import { verifyAudit } from '../audit-chain/verify.js'
 import { pageOf, pageQuery, parseCursor, toPage } from '../cursor.js'
 import { ProblemError } from '../problems.js'
@@ -46,7 +46,9 @@ const AuditVerification = z
         entryId: z.int().nullable().describe('null where the entry is gone'),
         kind: z
           .enum(['missing', 'changed', 'not-as-noted'])
-          .describe('not-as-noted: the chain holds, but it is not the one of which the anchor was noted'),
+          .describe(
+            'not-as-noted: the chain holds, but it is not the one of which the anchor was noted, or was found so before',
+          ),
       })
       .nullable()
       .describe('The first entry that is missing or changed'),
@@ -67,7 +69,7 @@ const verifyQuery = z.object({
     .refine((text) => parseAnchor(text) !== null, 'a position, a colon and a hash of 64 hex digits')
     .meta({ examples: [exampleAnchor] })
     .optional()
-    .describe('A head noted earlier: entries removed from the end show only against it'),
+    .describe('A head noted earlier: it shows a chain that was made anew while no API process ran'),
 })
 
 const tags = ['Audit']
@@ -112,11 +114,11 @@ export function auditRoutes(app: Api, { database, vault, closing }: RouteContext
         tags,
         summary: 'Show the head of the chain of entries',
         description:
-          'Note the anchor where nobody who can write to the database can: it shows later that entries are gone.',
+          'Note the anchor where nobody who can write to the database can: it shows later that the chain is another one.',
         response: { 200: AuditHead },
       },
     },
-    async () => toHead(await findHead({ database })),
+    async () => toHead((await readStanding({ database, vault })).head),
   )
 
   app.get(
