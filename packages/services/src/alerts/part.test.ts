@@ -199,6 +199,13 @@ test('refused upgrades that go on stay one alert for as long; it is over an hour
   expect(await play(due(181))).toEqual(['alert.cleared refused'])
 })
 
+test('an alert of refused upgrades outlasts the gateway that counted them', async () => {
+  await addStation('CP-1', {}, { switches: { alertSilentIntervals: 0 } })
+  expect(await play(refused(1, 40))).toEqual(['alert.raised refused'])
+  expect(await play(refused(2, 1))).toEqual([])
+  expect(await alerts()).toMatchObject([{ details: { count: 40, lastAt: at(2).toISOString() } }])
+})
+
 test('a caller that passes for no station of ours leaves nothing', async () => {
   expect(await play(refused(1, 1_000, 'STRANGER'))).toEqual([])
   expect(await alerts()).toEqual([])

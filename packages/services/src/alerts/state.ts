@@ -38,10 +38,14 @@ export class AlertsState {
     )
   }
 
-  /** What gateways tell now; an alert that is open tells it from now on. */
+  /**
+   * What gateways tell now; an alert that is open tells it from now on. One that restarted, or gave no answer this time,
+   * takes nothing back of what was counted.
+   */
   tellRefused(stationId: string, told: Omit<NonNullable<StationFacts['refused']>, 'firstToldAt'>, now: Date): void {
     const before = this.#refused.get(stationId)
-    const refused = { ...told, firstToldAt: before?.firstToldAt ?? now.toISOString() }
+    const count = Math.max(told.count, before?.count ?? 0)
+    const refused = { ...told, count, firstToldAt: before?.firstToldAt ?? now.toISOString() }
     this.#refused.set(stationId, refused)
     for (const alert of this.openOf(stationId)) if (alert.kind === 'refused') this.#put({ ...alert, details: refused })
   }
