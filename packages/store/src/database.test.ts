@@ -232,6 +232,59 @@ test('a session keeps its connection, so its advisory lock holds until it ends',
   await store.database.session(async (third) => expect(await third.query(tryLock)).toEqual([{ taken: true }]))
 })
 
+test('a session whose Postgres falls silent is given up, with all that waits behind the statement', async () => {
+  const { database, network, stop } = await openBehind(5000, {})
+  let stalledAt = 0
+
+  const session = database.session(
+    async ({ query }) => {
+      await query(statement('SELECT pg_advisory_lock(4712)'))
+      network.stall()
+      stalledAt = performance.now()
+      try {
+        await query(statement('SELECT 1'))
+      } finally {
+        await query(statement('SELECT pg_advisory_unlock(4712)'))
+      }
+    },
+    { statementTimeoutMs: 200 },
+  )
+
+  await expect(session).rejects.toBeInstanceOf(UnavailableError)
+  expect(performance.now() - stalledAt).toBeLessThan(2_400)
+  await stop()
+})
+
+test.each(['SELECT 1', 'BEGIN'])('a session that says nothing for too long frees its locks, after %s', async (last) => {
+  const { database, network, stop } = await openBehind(5000, {})
+  let [hold, leave] = [() => {}, () => {}]
+  const isHeld = new Promise<void>((resolve) => {
+    hold = resolve
+  })
+  const isLeft = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  const holder = database.session(
+    async ({ query }) => {
+      await query(statement('SELECT pg_advisory_lock(4713)'))
+      await query(statement(last))
+      network.stall()
+      hold()
+      await isLeft
+      await query(statement('SELECT 1'))
+    },
+    { statementTimeoutMs: 200, idleTimeoutMs: 500 },
+  )
+  const fails = expect(holder).rejects.toBeInstanceOf(UnavailableError)
+  await isHeld
+
+  const locks = statement("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4713")
+  await expect.poll(() => store.database.query(locks), { timeout: 5_000 }).toHaveLength(0)
+  leave()
+  await fails
+  await stop()
+})
+
 test('rows come in types that lose nothing', async () => {
   const rows = await store.database.query(
     statement(`SELECT 9007199254740993::int8 AS big, '2031-01-02'::date AS day, 1.10::numeric AS price,
@@ -339,6 +392,7 @@ async function openBehind(statementTimeoutMs: number, options: NetworkOptions, p
   const database = openDatabase({ url: url.href, poolSize, statementTimeoutMs })
   return {
     database,
+    network,
     stop: async () => {
       await database.close()
       await network.close()

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import pg from 'pg'
 import { toStoreError } from './errors.js'
 import { PrismaClient } from './generated/prisma/client.js'
+import { sql } from './rows.js'
 
 /** One statement. With a name it is prepared once per connection: one name, one text. */
 export interface Sql {
@@ -34,10 +35,20 @@ export interface Database extends Session {
    */
   pipelined<T>(run: (session: Session) => Promise<T>): Promise<T>
   /** A connection of its own while `run` lasts, outside the pool: for advisory locks and dbTransactions step by step. */
-  session<T>(run: (session: Session) => Promise<T>): Promise<T>
+  session<T>(run: (session: Session) => Promise<T>, limits?: SessionLimits): Promise<T>
   /** @throws UnavailableError */
   ping(): Promise<void>
   close(): Promise<void>
+}
+
+export interface SessionLimits {
+  /** As of the pool, and a minute unless given: how long one statement may run, a wait for a lock included. */
+  statementTimeoutMs?: number
+  /**
+   * Where others wait for its locks: after so long without a statement Postgres ends the session, so that one whose process
+   * is frozen or lost frees them. It has to be longer than `run` does anything else. Unless given Postgres waits.
+   */
+  idleTimeoutMs?: number
 }
 
 /** Connections of a pool, and queries that wait for one. */
@@ -59,6 +70,8 @@ export interface DatabaseConfig {
 }
 
 const connectTimeoutMs = 5000
+const sessionStatementTimeoutMs = 60_000
+const limitIdle = sql("SELECT set_config('idle_session_timeout', $1, false)")
 const parsers = new Map<number, (text: string) => unknown>([
   [pg.types.builtins.INT8, BigInt],
   // The driver would make it midnight of the machine's time zone.
@@ -80,15 +93,20 @@ export const connectionConfig = (url: string): pg.ClientConfig => ({
   connectionTimeoutMillis: connectTimeoutMs,
 })
 
+/** With `pipeline` a statement that is given up ends its connection, and with it all that wait behind it. */
+const statementLimit = (timeoutMs: number) => ({
+  statement_timeout: timeoutMs,
+  query_timeout: timeoutMs + 1000,
+  pipeline: true,
+})
+
 /** Opens the pool; connections are made when first needed, so this works while Postgres is away. */
 export function openDatabase(config: DatabaseConfig): OpenDatabase {
   const pool = new pg.Pool({
     ...connectionConfig(config.url),
+    ...statementLimit(config.statementTimeoutMs),
     max: config.poolSize,
-    statement_timeout: config.statementTimeoutMs,
-    query_timeout: config.statementTimeoutMs + 1000,
-    pipeline: true,
-  } as pg.PoolConfig)
+  })
   // An idle connection that dies is no one's failure: the pool has dropped it and opens another when needed.
   pool.on('error', () => {})
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) })
@@ -108,7 +126,18 @@ export function openDatabase(config: DatabaseConfig): OpenDatabase {
           return result
         }),
       ),
-    session: (run) => openSession(connectionConfig(config.url), run),
+    session: (run, { statementTimeoutMs = sessionStatementTimeoutMs, idleTimeoutMs } = {}) =>
+      openSession(
+        {
+          ...connectionConfig(config.url),
+          ...statementLimit(statementTimeoutMs),
+          idle_in_transaction_session_timeout: idleTimeoutMs,
+        },
+        async (session) => {
+          if (idleTimeoutMs !== undefined) await session.query(limitIdle(String(idleTimeoutMs)))
+          return await run(session)
+        },
+      ),
     ping: async () => {
       await query({ text: 'SELECT 1', values: [] })
     },

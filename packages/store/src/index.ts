@@ -6,6 +6,7 @@ export {
   openDatabase,
   type PoolUse,
   type Session,
+  type SessionLimits,
   type Sql,
 } from './database.js'
 export {

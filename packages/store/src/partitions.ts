@@ -43,6 +43,9 @@ const tables = {
 const lockKey = 72_707_370
 const dayMs = 86_400_000
 
+/** What has to be moved or deleted is without bound. */
+const upkeepTimeoutMs = 15 * 60_000
+
 /**
  * Creates the partitions of the time ahead and drops those whose whole range is older than the retention. Rows that
  * had come into a new partition's range before it existed are moved out of the DEFAULT partition. To be called daily;
@@ -51,7 +54,9 @@ const dayMs = 86_400_000
  * @throws UnavailableError also when a reader keeps a table locked for more than 5 s; what was done stays
  */
 export async function ensurePartitions(database: Database, now: Date, retention: Retention): Promise<void> {
-  await database.session((session) => ensurePartitionsIn(session, now, retention))
+  await database.session((session) => ensurePartitionsIn(session, now, retention), {
+    statementTimeoutMs: upkeepTimeoutMs,
+  })
 }
 
 /** In a session without a dbTransaction of its own. */

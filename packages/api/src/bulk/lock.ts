@@ -1,16 +1,19 @@
 import { type Database, type Session, sql } from '@busbar/store'
 import { InTurn } from '../in-turn.js'
 
-const limitWait = sql("SET lock_timeout = '10s'")
 const lock = sql("SELECT pg_advisory_lock(hashtext('busbar bulk commands'))")
 const tryLock = sql("SELECT pg_try_advisory_lock(hashtext('busbar bulk commands')) AS taken")
 /** Until the commit it is in is over. Whoever waits for it holds a connection of the pool: one at a time in a process. */
 export const lockInCommit = sql("SELECT pg_advisory_xact_lock(hashtext('busbar bulk commands'))")
 const unlock = sql("SELECT pg_advisory_unlock(hashtext('busbar bulk commands'))")
 
+/** What is done under it are few statements of the pool, 5 s each. */
+const lockLimits = { statementTimeoutMs: 10_000, idleTimeoutMs: 30_000 }
+
 /**
  * One at a time over all API processes: the steps, and whatever an operator decides about a bulk command. So once a stop is
- * answered nothing more is sent, and two wishes cannot both pass a limit that holds for their sum.
+ * answered nothing more is sent, and two wishes cannot both pass a limit that holds for their sum. A process that hangs loses it
+ * after 30 s.
  */
 export class BulkLock {
   readonly #database: Database
@@ -24,14 +27,13 @@ export class BulkLock {
   hold<T>(work: () => Promise<T>): Promise<T> {
     return this.#turn.run(() =>
       this.#database.session(async (session) => {
-        await session.query(limitWait())
         await session.query(lock())
         try {
           return await work()
         } finally {
           await session.query(unlock())
         }
-      }),
+      }, lockLimits),
     )
   }
 
@@ -48,6 +50,6 @@ export class BulkLock {
       } finally {
         await session.query(unlock())
       }
-    })
+    }, lockLimits)
   }
 }

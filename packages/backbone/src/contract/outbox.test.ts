@@ -166,4 +166,32 @@ describe.each(sides)('the outbox, $name', (side) => {
 
     expect(values()).toEqual([...Array.from({ length: 50 }, (_, i) => String(i)), 'without a poke'])
   })
+  test('a sender that hangs while it holds the lock frees it for the others', async () => {
+    const { database, backbone } = harness
+    let [hold, leave] = [() => {}, () => {}]
+    const isHeld = new Promise<void>((resolve) => {
+      hold = resolve
+    })
+    const isLeft = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    const hanging = createOutbox({
+      ...{ database, topics: backbone.topics, log, metrics: backboneMetrics(new Registry()) },
+      append: () => {
+        hold()
+        return isLeft
+      },
+      senderLimits: { idleTimeoutMs: 500 },
+    })
+    await commit(row('api', 'held up'))
+    const first = hanging.startApiSender()
+    await isHeld
+
+    const second = backbone.outbox.startApiSender()
+    closes.push(second.stop)
+    await until(async () => values().includes('held up') && (await rest()).length === 0)
+
+    leave()
+    await first.stop()
+  })
 })

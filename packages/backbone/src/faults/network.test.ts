@@ -7,6 +7,7 @@ import { type ChannelMessage, type Newcomer, openDistributedBackbone, stationCha
 import { openKafkaEventLog } from '../kafka/event-log.js'
 import { BrokerSockets } from '../kafka/sockets.js'
 import { backboneMetrics } from '../shared/metrics.js'
+import { createOutbox } from '../shared/outbox.js'
 import { createApplied, insertApplied, readApplied } from './applied.js'
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -19,16 +20,23 @@ afterEach(async () => {
 })
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
+const anyRow = { text: 'SELECT 1 FROM outbox', values: [] }
+
+async function openBehindProxy() {
+  const url = new URL(harness.url)
+  const target = { host: url.hostname, port: Number(url.port) }
+  const proxy = await startNetwork(() => target)
+  url.port = String(proxy.port)
+  const database = openDatabase({ url: url.href, poolSize: 3, statementTimeoutMs: 1000 })
+  stops.push(proxy.close, database.close)
+  return { proxy, database }
+}
+
 describe.each(sides)('Postgres away, $name', (side) => {
   test('workers pause, and go on where they were when it returns', async () => {
     harness = await side.open()
     await harness.database.query(createApplied)
-    const url = new URL(harness.url)
-    const target = { host: url.hostname, port: Number(url.port) }
-    const proxy = await startNetwork(() => target)
-    url.port = String(proxy.port)
-    const database = openDatabase({ url: url.href, poolSize: 3, statementTimeoutMs: 1000 })
-    stops.push(proxy.close, database.close)
+    const { proxy, database } = await openBehindProxy()
     const { log: eventLog, topics } = harness.backbone
     // Only the service loses Postgres: the log itself stays, also where it is in the same Postgres.
     const consumer = await eventLog.consume({
@@ -60,6 +68,36 @@ describe.each(sides)('Postgres away, $name', (side) => {
     await until(async () => (await values()).length >= 5)
     expect(await values()).toEqual([...expected, 4])
     expect(await countOf(harness.metrics, 'busbar_consumer_pauses_total')).toBeGreaterThan(1)
+  })
+
+  test('the sender of the API gives up one that fell silent, and goes on over a new connection', async () => {
+    harness = await side.open()
+    const { proxy, database } = await openBehindProxy()
+    const { log: eventLog, topics } = harness.backbone
+    const registry = new Registry()
+    const outbox = createOutbox({
+      ...{ database, topics, append: eventLog.append, log, metrics: backboneMetrics(registry) },
+      senderLimits: { statementTimeoutMs: 500 },
+    })
+    const sender = outbox.startApiSender()
+    stops.push(sender.stop)
+    const commit = async (value: string) => {
+      await harness.database.commit(
+        harness.backbone.outbox.insert([{ source: 'api', topic: topics.events, key: 'CP1', value, headers: {} }]),
+      )
+      sender.poke()
+    }
+    const isSent = async () => (await harness.database.query(anyRow)).length === 0
+    await commit('before')
+    await until(isSent)
+
+    proxy.stall()
+    await commit('meanwhile')
+    await until(async () => (await countOf(registry, 'busbar_outbox_retries_total')) > 0)
+    expect(await isSent()).toBe(false)
+    proxy.mend()
+
+    await until(isSent)
   })
 })
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Database, type Session, sql } from '@busbar/store'
+import { type Database, type Session, type SessionLimits, sql } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { EventLog, Headers } from '../ports/event-log.js'
 import { apiSource, type Outbox, type OutboxRow } from '../ports/outbox.js'
@@ -14,11 +14,14 @@ export interface OutboxOptions {
   append: EventLog['append']
   log: Logger
   metrics: BackboneMetrics
+  senderLimits?: SessionLimits
 }
 
 const rowsAtOnce = 1000
 const maxBackoffMs = 5000
 const apiPollMs = 1000
+/** Between two statements it waits for the log, which takes what it is given or fails it within 20 s. */
+const apiSenderLimits: SessionLimits = { statementTimeoutMs: 10_000, idleTimeoutMs: 30_000 }
 
 const insertRows = sql(`
   INSERT INTO outbox (source, topic, key, value, headers)
@@ -143,9 +146,9 @@ async function sendAll(
   }
 }
 
-/** One round holds the lock, so a process that hangs blocks the others no longer than one statement lasts. */
+/** One round holds the lock; a process that hangs in it, or is lost, blocks the others for 30 s. */
 function startApiSender(options: OutboxOptions): { poke(): void; stop(): Promise<void> } {
-  const { database, log, metrics } = options
+  const { database, log, metrics, senderLimits = apiSenderLimits } = options
   const stopping = new AbortController()
   let poked = false
   let wake = () => {}
@@ -179,7 +182,7 @@ function startApiSender(options: OutboxOptions): { poke(): void; stop(): Promise
             failures = 0
             await wait(apiPollMs)
           }
-        })
+        }, senderLimits)
       } catch (cause) {
         metrics.outboxRetries.inc()
         log.warn({ err: cause }, 'the records of the API are not sent yet')
