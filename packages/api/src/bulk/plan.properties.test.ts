@@ -71,6 +71,7 @@ function read({ id, approved, pacePerMinute, stopAbovePercent, switchedAlone, ta
     ...{ id, approved, pacePerMinute, stopAbovePercent, startedAt, waiting, stopAfter: 10, expiresAt: at(86_400) },
     switchedAlone,
     sentLately: sent.filter(({ sentAt }) => (sentAt ?? 0) > second - 60).length,
+    stations: targets.length,
     judged: judged.length,
     failed: judged.filter(({ fails }) => fails).length,
     open: sent.length - judged.length,
@@ -146,16 +147,33 @@ test('looked at when its steps are due, each ends: all had their turn and their 
         const [taken] = step([rows], second, 1_000)
         next = Math.max(second + 1, Math.ceil(((taken?.dueAt?.getTime() ?? 0) - startedAt.getTime()) / 1_000))
       }
-      const { judged, failed, open, waiting } = read(rows, second)
+      const { judged, failed, open, waiting, stations } = read(rows, second)
       if (rows.status === 'completed') expect([open, waiting.length]).toEqual([0, 0])
       else {
         expect(rows.status).toBe('stopped')
-        expect(judged).toBeGreaterThanOrEqual(10)
-        expect((100 * failed) / judged).toBeGreaterThan(rows.stopAbovePercent ?? 100)
+        // Whatever had become of the others of the first ten.
+        for (const count of [judged, Math.max(judged, Math.min(10, stations))])
+          expect((100 * failed) / count).toBeGreaterThan(rows.stopAbovePercent ?? 100)
       }
     }),
     runs,
   )
+})
+
+test.each([
+  ['a fifth of five', 5, 1, null],
+  ['more than a fifth of five', 5, 2, '2 of 2 failed'],
+  ['one of two', 2, 1, '1 of 1 failed'],
+  ['two of the first ten of a hundred', 100, 2, null],
+  ['three of the first ten of a hundred', 100, 3, '3 of 3 failed'],
+])('%s: whether it stops above 20 % is known before all had their turn', (_, stations, failed, reason) => {
+  const given = { approved: true, pacePerMinute: 60, jitterSeconds: 0, stopAbovePercent: 20, switchedAlone: 0 }
+  const rows = toRows({ ...given, stations, failing: 100 }, 1)
+  for (const target of rows.targets.slice(0, failed)) Object.assign(target, { sentAt: 0, verdictAt: 1 })
+
+  const [taken] = step([rows], 1, 1_000)
+
+  expect(taken?.end).toEqual(reason && { status: 'stopped', reason })
 })
 
 test('what was not sent when its time is over never is', () => {

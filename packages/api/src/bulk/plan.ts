@@ -9,13 +9,15 @@ export interface Run {
   expiresAt: Date
   /** Per cent; null: it never stops by itself. */
   stopAbovePercent: number | null
-  /** Not judged before so many have a verdict. */
+  /** Stations that the share of failures is of at least, unless there are fewer. */
   stopAfter: number
   /** Stations that whoever is behind it switched within the last minute without a bulk command. */
   switchedAlone: number
   /** Sent within the last minute. */
   sentLately: number
-  /** With a verdict, since it was started or resumed last. */
+  /** That had or have their turn since it was started or resumed last. */
+  stations: number
+  /** Of these, with a verdict. */
   judged: number
   failed: number
   /** Sent, without a verdict. */
@@ -60,10 +62,11 @@ export function planSteps(
 }
 
 function endOf(run: Run, now: Date): Step['end'] {
-  const { waiting, open, judged, failed, stopAbovePercent, stopAfter } = run
+  const { waiting, open, stations, judged, failed, stopAbovePercent, stopAfter } = run
   if (waiting.length === 0 && open === 0) return { status: 'completed', reason: null }
-  const percent = judged === 0 ? 0 : (100 * failed) / judged
-  if (waiting.length > 0 && stopAbovePercent !== null && judged >= stopAfter && percent > stopAbovePercent) {
+  // With few verdicts, as if the next ones were good: one failure stops no large one, and a small one is not over before.
+  const percent = (100 * failed) / Math.max(judged, Math.min(stopAfter, stations))
+  if (waiting.length > 0 && stopAbovePercent !== null && percent > stopAbovePercent) {
     return { status: 'stopped', reason: `${failed} of ${judged} failed` }
   }
   return waiting.length > 0 && now >= run.expiresAt ? { status: 'expired', reason: null } : null

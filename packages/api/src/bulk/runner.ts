@@ -7,7 +7,7 @@ import { planSteps, type Run, type Step } from './plan.js'
 import {
   countFleet,
   countUnapprovedLately,
-  expireUnapproved,
+  expireWaiting,
   keepProgress,
   markSent,
   selectDue,
@@ -64,7 +64,7 @@ async function sweep(ports: Ports): Promise<void> {
 async function takeSteps(ports: Ports, session: Session, now: Date): Promise<void> {
   const { database } = ports
   const at = now.toISOString()
-  await database.query(expireUnapproved(at))
+  await database.query(expireWaiting(at))
   const [runs, [lately], [fleet]] = await Promise.all([
     database.query<RunRow>(selectRuns(at)),
     database.query<{ count: number }>(countUnapprovedLately(at)),

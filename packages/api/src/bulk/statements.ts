@@ -2,17 +2,21 @@ import { sql, updateRows } from '@busbar/store'
 import { fleetThatCounts } from './limits.js'
 import { sendsPerStep } from './plan.js'
 
-export const selectDue = sql(
-  "SELECT id FROM bulk_command WHERE due_at <= now() AND status IN ('running', 'awaiting-approval') LIMIT 1",
-)
+export const selectDue = sql(`
+  SELECT id FROM bulk_command
+  WHERE due_at <= now() AND status IN ('running', 'awaiting-approval') OR status = 'stopped' AND expires_at <= now() LIMIT 1`)
 
-export const expireUnapproved = sql(`
+/** Those that waited for a person longer than their time. */
+export const expireWaiting = sql(`
   WITH expired AS (
-    UPDATE bulk_command SET status = 'expired', status_reason = 'nobody approved it', due_at = NULL, completed_at = $1
-    WHERE status = 'awaiting-approval' AND due_at <= $1 RETURNING id
+    UPDATE bulk_command SET status = 'expired', due_at = NULL, completed_at = $1,
+      status_reason = CASE status WHEN 'stopped' THEN 'nobody resumed it: ' || status_reason ELSE 'nobody approved it' END
+    WHERE status = 'awaiting-approval' AND due_at <= $1 OR status = 'stopped' AND expires_at <= $1
+    RETURNING id, status_reason
   )
   INSERT INTO audit_entry (actor, action, target_type, target_id, details)
-  SELECT 'bulk-commands', 'bulk-command.expire', 'bulk-command', id::text, '{}'::jsonb FROM expired`)
+  SELECT 'bulk-commands', 'bulk-command.expire', 'bulk-command', id::text, jsonb_build_object('reason', status_reason)
+  FROM expired`)
 
 /** Of a target and its command. */
 export const verdictOf = `CASE WHEN t.error IS NOT NULL THEN 'refused' WHEN t.sent_at IS NULL THEN 'waiting'
@@ -32,9 +36,11 @@ export const selectRuns = sql(`
   SELECT b.id, b.action, b.payload, b.created_by AS "createdBy", b.actor, b.command_expiry_seconds AS "commandExpirySeconds",
     b.approved_by IS NOT NULL AS approved, b.pace_per_minute AS "pacePerMinute", b.started_at AS "startedAt",
     b.expires_at AS "expiresAt", b.stop_above_percent AS "stopAbovePercent", b.stop_after AS "stopAfter",
-    ${switchedAlone('b.owner')} AS "switchedAlone", n.lately AS "sentLately", n.judged, n.failed, n.open, w.waiting
+    ${switchedAlone('b.owner')} AS "switchedAlone", n.lately AS "sentLately", b.stations - n.before AS stations, n.judged,
+    n.failed, n.open, w.waiting
   FROM bulk_command b CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE t.sent_at > $1::timestamptz - interval '1 minute')::int AS lately,
+      count(*) FILTER (WHERE t.sent_at < b.resumed_at)::int AS before,
       count(*) FILTER (WHERE ${isJudged} AND t.sent_at >= b.resumed_at)::int AS judged,
       count(*) FILTER (WHERE ${isFailure} AND t.sent_at >= b.resumed_at)::int AS failed,
       count(*) FILTER (WHERE t.sent_at IS NOT NULL AND NOT ${isJudged})::int AS open
@@ -51,11 +57,14 @@ export const countUnapprovedLately = sql(`
   SELECT count(*)::int AS count FROM bulk_target t JOIN bulk_command b ON b.id = t.bulk_id
   WHERE t.sent_at > $1::timestamptz - interval '1 minute' AND b.approved_by IS NULL`)
 
-/** Stations that bulk commands without approval have still to be sent to, or were sent to within the last minute. */
+/**
+ * Stations that bulk commands without approval have still to be sent to, or were sent to within the last minute. One that is
+ * stopped counts as long as it can be resumed, because nothing is counted then.
+ */
 export const countUnapprovedOpen = sql(`
   SELECT count(*)::int AS count FROM bulk_target t JOIN bulk_command b ON b.id = t.bulk_id
   WHERE b.approved_by IS NULL AND (t.sent_at > $1::timestamptz - interval '1 minute'
-    OR t.sent_at IS NULL AND b.status IN ('running', 'stopped'))`)
+    OR t.sent_at IS NULL AND b.status IN ('running', 'stopped') AND b.expires_at > $1)`)
 
 /** The version each speaks; null where none is known. */
 export const selectProtocols = sql(`

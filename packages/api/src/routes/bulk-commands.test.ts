@@ -141,6 +141,29 @@ test('a denied one is over, and so is one that nobody approved in time', async (
   expect(await sent()).toEqual([])
 })
 
+test('what was stopped counts against the limit while it can be resumed, and is over when its time is', async () => {
+  const expiresAt = new Date(Date.now() + 3_600_000)
+  const stopped = await create({ stations: stations(50), expiresAt })
+  await call('POST', `/bulk-commands/${stopped.id}/stop`, reason)
+  const soon = await create({ stations: stations(10, 50), expiresAt })
+  expect(soon.status).toBe('awaiting-approval')
+
+  await prisma.bulkCommand.update({ where: { id: stopped.id }, data: { expiresAt: new Date() } })
+  await aMinutePasses()
+
+  expect(await create({ stations: stations(10, 50) })).toMatchObject({ status: 'running' })
+  await expect.poll(async () => (await read(stopped.id)).status, { timeout: 10_000 }).toBe('expired')
+  expect(await read(stopped.id)).toMatchObject({
+    statusReason: 'nobody resumed it: because',
+    completedAt: expect.any(String),
+  })
+  expect((await call('POST', `/bulk-commands/${stopped.id}/resume`, reason)).statusCode).toBe(409)
+  expect(await prisma.auditEntry.findMany({ where: { targetId: stopped.id, actor: 'bulk-commands' } })).toMatchObject([
+    { action: 'bulk-command.expire', details: { reason: 'nobody resumed it: because' } },
+  ])
+  expect((await read(soon.id)).status).toBe('awaiting-approval')
+})
+
 test('T17: splitting passes no limit, neither one after the other nor all at the same moment', async () => {
   const wishes = Array.from({ length: 8 }, (_, index) =>
     create({ stations: stations(25, index * 25), pacePerMinute: 50 }),
@@ -198,6 +221,28 @@ test('it stops itself when too many fail', async () => {
   expect(await sent()).toHaveLength(5)
 })
 
+test('one for few stations stops itself too, and after a resume by what became of those since', async () => {
+  const { id } = await create({ stations: stations(4), pacePerMinute: 4, stopAbovePercent: 30 })
+  const turns = (count: number) =>
+    api.database.query({
+      text: `UPDATE bulk_target SET offset_ms = CASE WHEN station_id < $1 THEN 0 ELSE 3600000 END`,
+      values: [stations(1, count)[0]],
+    })
+  const status = () => expect.poll(async () => (await read(id)).status, { timeout: 10_000 })
+  await turns(2)
+  await untilSent(2)
+  await answer('timeout')
+  await status().toBe('stopped')
+  expect((await read(id)).statusReason).toBe('2 of 2 failed')
+
+  await call('POST', `/bulk-commands/${id}/resume`, reason)
+  await turns(3)
+  await untilSent(3)
+  await answer('timeout')
+  await status().toBe('stopped')
+  expect((await read(id)).statusReason).toBe('1 of 1 failed')
+})
+
 test('the kill switch stops all, lets none start or go on, and is lifted by an admin', async () => {
   const running = await create({ stations: stations(30), pacePerMinute: 50 })
   const waiting = await create({ stations: stations(60) })
@@ -216,7 +261,7 @@ test('the kill switch stops all, lets none start or go on, and is lifted by an a
 
 test('a station that never connected is told of, and no command is made', async () => {
   await prisma.station.create({ data: { id: 'UNSEEN', foldedId: 'unseen' } })
-  const { id } = await create({ stations: ['UNSEEN', 'CS-001'] })
+  const { id } = await create({ stations: ['UNSEEN', 'CS-001'], stopAbovePercent: null })
   await expect.poll(async () => (await read(id)).progress, { timeout: 10_000 }).toEqual({ refused: 1, queued: 1 })
   expect((await call('GET', `/bulk-commands/${id}/stations?verdict=refused`)).json().items).toMatchObject([
     { stationId: 'UNSEEN', commandId: null, error: expect.stringContaining('OCPP version') },

@@ -32,7 +32,14 @@ export const BulkCommandDraft = z
       .nullable()
       .default(20)
       .describe('Stops itself once more than this share of the verdicts are failures; null is never'),
-    stopAfter: z.int().min(1).max(maxStations).default(10).describe('Not judged before so many have a verdict'),
+    stopAfter: z
+      .int()
+      .min(1)
+      .max(maxStations)
+      .default(10)
+      .describe(
+        'As long as fewer have a verdict, the share is of so many stations, or of all it is for where these are fewer',
+      ),
     commandExpirySeconds: z.int().min(1).max(604_800).default(45).describe('Of the command of each station'),
     expiresAt: timeInput.optional().describe('No station has its turn after it; a day from now unless said'),
   })
