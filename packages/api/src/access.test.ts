@@ -44,6 +44,48 @@ const endpoints = Object.entries(document.paths)
 const callers = [...roles, 'no key', 'a wrong key'] as const
 const matrix = endpoints.flatMap((each) => callers.map((caller) => ({ ...each, caller })))
 
+/** Who may call what, by hand: the access table is under test. Any other GET is for all, any other change for operators. */
+const exceptions: [allowed: Role[], endpoints: string[]][] = [
+  [
+    ['admin'],
+    [
+      'GET /v1/api-keys',
+      'POST /v1/api-keys',
+      'DELETE /v1/api-keys/:id',
+      'POST /v1/certificate-authorities',
+      'POST /v1/trust-anchors',
+      'DELETE /v1/trust-anchors/:id',
+      'POST /v1/revoked-certificates',
+      'DELETE /v1/revoked-certificates/:fingerprint',
+      'DELETE /v1/bulk-kill-switch',
+      'POST /v1/webhooks',
+      'PATCH /v1/webhooks/:id',
+      'DELETE /v1/webhooks/:id',
+      'POST /v1/webhooks/:id/secret',
+    ],
+  ],
+  [
+    ['auditor', 'admin'],
+    ['GET /v1/audit', 'GET /v1/audit/head', 'GET /v1/audit/verify'],
+  ],
+  [
+    ['operator', 'admin'],
+    [
+      'GET /v1/files/:id/content',
+      'GET /v1/webhooks',
+      'GET /v1/webhooks/:id',
+      'GET /v1/webhooks/:id/deliveries',
+      'GET /v1/webhooks/:id/deliveries/:deliveryId',
+    ],
+  ],
+]
+const exceptional = new Map(exceptions.flatMap(([allowed, names]) => names.map((name) => [name, allowed])))
+
+function mayCall(caller: (typeof callers)[number], endpoint: string): boolean {
+  const usual: readonly Role[] = endpoint.startsWith('GET ') ? roles : ['operator', 'admin']
+  return (exceptional.get(endpoint) ?? usual).some((role) => role === caller)
+}
+
 const anything = 'nothing'
 
 /** Ids are of nothing and bodies make no sense: what counts is which door opens, and that nothing is behind it. */
@@ -86,16 +128,14 @@ test.each(matrix)('$endpoint, $caller', async (each) => {
   if (caller === 'no key' || caller === 'a wrong key') {
     expect(status).toBe(401)
     expect(headers.get('www-authenticate')).toContain('Bearer')
-  } else if (access[endpoint]?.includes(caller)) expect(statusesInside(each)).toContain(status)
+  } else if (mayCall(caller, endpoint)) expect(statusesInside(each)).toContain(status)
   else expect(status).toBe(403)
   if (status >= 400) expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
 })
 
 test('who was turned away for want of a role stands in the audit log, once per endpoint', async () => {
   const turnedAway = matrix.flatMap(({ endpoint, caller }) =>
-    caller === 'no key' || caller === 'a wrong key' || access[endpoint]?.includes(caller)
-      ? []
-      : [`${caller} ${endpoint}`],
+    caller === 'no key' || caller === 'a wrong key' || mayCall(caller, endpoint) ? [] : [`${caller} ${endpoint}`],
   )
   for (const each of endpoints) await knock(each, 'viewer')
 
@@ -106,12 +146,6 @@ test('who was turned away for want of a role stands in the audit log, once per e
 
 test('the matrix has every endpoint of the access table, for every role', () => {
   expect(matrix).toHaveLength(Object.keys(access).length * 6)
-})
-
-test('a viewer changes nothing', () => {
-  const changing = Object.entries(access).filter(([endpoint]) => !endpoint.startsWith('GET '))
-
-  expect(changing.filter(([, allowed]) => allowed.includes('viewer') || allowed.includes('auditor'))).toEqual([])
 })
 
 describe('the OpenAPI document', () => {
