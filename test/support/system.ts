@@ -60,6 +60,8 @@ export interface System {
   restartGateway(index: number): Promise<void>
   restartWorker(index: number): Promise<void>
   restartApi(): Promise<void>
+  /** By `busbar keys create`, so that another person is behind it. */
+  createKey(name: string, role: string): Promise<ApiClient>
   folder: string
   /** What all its processes have logged until now. */
   logs(): Promise<string>
@@ -77,6 +79,23 @@ async function readLogs(folder: string): Promise<string> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.log'))
   return (await Promise.all(names.map((name) => readFile(path.join(folder, name), 'utf8')))).join('\n')
 }
+
+/** Runs a command of the binary that ends by itself. @returns what it printed */
+async function runCommand(
+  args: string[],
+  environment: Record<string, string>,
+  folder: string,
+  start: Start = {},
+): Promise<string> {
+  const output = path.join(folder, `${args.join('-')}.out`)
+  const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output, start)
+  const code = await process.exited
+  const text = await readFile(output, 'utf8')
+  if (code !== 0) throw new Error(`busbar ${args.join(' ')} exited with ${code}:\n${text}`)
+  return text
+}
+
+const findKey = (printed: string) => /^key\s+(\S+)$/m.exec(printed)?.[1] ?? ''
 
 /** `busbar up` in a data folder of its own; nothing outside it is used. */
 export async function startEmbedded(env: Record<string, string> = {}): Promise<System> {
@@ -118,13 +137,14 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     up = await open()
     processes[0] = up
   }
+  const url = `http://127.0.0.1:${apiPort}`
   return {
     gateways: processes,
     workers: processes,
     get apiProcess() {
       return up
     },
-    api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
+    api: new ApiClient(url, key),
     urls: [`ws://127.0.0.1:${gatewayPort}/ocpp`],
     secureUrls: secureUrlOf(up),
     database,
@@ -134,6 +154,8 @@ export async function startEmbedded(env: Record<string, string> = {}): Promise<S
     restartGateway: restart,
     restartWorker: restart,
     restartApi: restart,
+    createKey: async (name, role) =>
+      new ApiClient(url, findKey(await runCommand(['keys', 'create', name, '--role', role], environment, folder))),
     folder,
     logs: () => readLogs(folder),
     async stop() {
@@ -199,14 +221,7 @@ export async function startDistributed(
     ...(await on.environmentOf?.(processName, name)),
   })
   const others: Start = size.as ? { as: size.as } : {}
-  const command = async (...args: string[]) => {
-    const output = path.join(folder, `${args[0]}.out`)
-    const process = new BusbarProcess(args[0] ?? '', args, environment, 0, output, others)
-    const code = await process.exited
-    const text = await readFile(output, 'utf8')
-    if (code !== 0) throw new Error(`busbar ${args.join(' ')} exited with ${code}:\n${text}`)
-    return text
-  }
+  const command = (...args: string[]) => runCommand(args, environment, folder, others)
   await command('migrate')
 
   const gatewayPorts = await Promise.all(
@@ -247,6 +262,7 @@ export async function startDistributed(
     return process
   }
   const apiPort = await freePort()
+  const apiUrl = `http://127.0.0.1:${apiPort}`
   const apiLog = path.join(folder, 'api.log')
   const startApi = async () => {
     const process = new BusbarProcess(
@@ -266,7 +282,6 @@ export async function startDistributed(
     startApi(),
     command('keys', 'create', 'test'),
   ])
-  const key = /^key\s+(\S+)$/m.exec(keyLines)?.[1] ?? ''
   let apiProcess = firstApi
   const database = new pg.Pool({ connectionString: url.toString(), max: 4 })
   database.on('error', () => {})
@@ -276,7 +291,7 @@ export async function startDistributed(
     get apiProcess() {
       return apiProcess
     },
-    api: new ApiClient(`http://127.0.0.1:${apiPort}`, key),
+    api: new ApiClient(apiUrl, findKey(keyLines)),
     urls: gateways.map(({ port }) => `ws://127.0.0.1:${port}/ocpp`),
     secureUrls: gateways.flatMap(secureUrlOf),
     database,
@@ -292,6 +307,8 @@ export async function startDistributed(
     async restartApi() {
       apiProcess = await startApi()
     },
+    createKey: async (name, role) =>
+      new ApiClient(apiUrl, findKey(await command('keys', 'create', name, '--role', role))),
     folder,
     logs: () => readLogs(folder),
     async stop() {

@@ -2,22 +2,27 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type Backbone, openDistributedBackbone, openEmbeddedBackbone } from '@busbar/backbone'
-import { type Database, migrate, openDatabase, startEmbeddedPostgres, Vault } from '@busbar/store'
+import { type Database, findEmbeddedPostgres, migrate, openDatabase, startEmbeddedPostgres, Vault } from '@busbar/store'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type Config, ConfigError } from './config.js'
+import { openLog } from './log.js'
 import { showDatabase } from './metrics.js'
 import { readAddresses, refuseUnsafeServices, toRefusal } from './services.js'
 
-/** What every role stands on, opened once per process. */
-export interface Platform {
-  config: Config
+/** What is kept, and what it is sealed with. */
+export interface Storage {
   database: Database
-  backbone: Backbone
   vault: Vault
+  close(): Promise<void>
+}
+
+/** What every role stands on, opened once per process. */
+export interface Platform extends Storage {
+  config: Config
+  backbone: Backbone
   log: Logger
   metrics: Registry
-  close(): Promise<void>
 }
 
 /**
@@ -25,14 +30,8 @@ export interface Platform {
  * migrated by `busbar migrate`, because many processes start at once there.
  */
 export async function openPlatform(config: Config, log: Logger, metrics: Registry): Promise<Platform> {
-  const { values } = config
-  const vault = new Vault(await readMasterSecret(config))
-  const postgres = await openPostgres(config, log)
-  const database = openDatabase({
-    url: postgres.url,
-    poolSize: values.DATABASE_POOL,
-    statementTimeoutMs: values.DATABASE_STATEMENT_TIMEOUT_MS,
-  })
+  const storage = await openStorage(config, () => openPostgres(config, log))
+  const { database } = storage
   showDatabase(metrics, database)
   try {
     const backbone = await openBackbone(config, { database, log, metrics })
@@ -41,34 +40,72 @@ export async function openPlatform(config: Config, log: Logger, metrics: Registr
       throw cause
     })
     return {
+      ...storage,
       config,
-      database,
       backbone,
-      vault,
       log,
       metrics,
       async close() {
         await backbone.close()
-        await database.close()
-        await postgres.stop()
+        await storage.close()
       },
     }
   } catch (cause) {
-    await database.close()
-    await postgres.stop()
+    await storage.close()
     throw toRefusal(cause)
   }
 }
 
-async function openPostgres({ setUp, values }: Config, log: Logger): Promise<{ url: string; stop(): Promise<void> }> {
-  if (setUp.kind === 'distributed') return { url: setUp.databaseUrl, stop: async () => {} }
+/**
+ * For commands that do one thing and end. They take no part in the log: where a Busbar runs embedded, they work on its
+ * Postgres, beside it.
+ */
+export async function withStorage<T>(config: Config, work: (storage: Storage) => Promise<T>): Promise<T> {
+  const log = openLog('warn')
+  const storage = await openStorage(config, async () => {
+    const running = config.setUp.kind === 'embedded' ? await findEmbeddedPostgres(postgresFolder(config)) : null
+    return running === null ? openPostgres(config, log) : leaveRunning(running)
+  })
+  try {
+    await refuseUnsafeServices(config, log)
+    return await work(storage)
+  } catch (cause) {
+    throw toRefusal(cause)
+  } finally {
+    await storage.close()
+  }
+}
+
+interface Postgres {
+  url: string
+  stop(): Promise<void>
+}
+
+async function openStorage(config: Config, open: () => Promise<Postgres>) {
+  const { DATABASE_POOL: poolSize, DATABASE_STATEMENT_TIMEOUT_MS: statementTimeoutMs } = config.values
+  const vault = new Vault(await readMasterSecret(config))
+  const postgres = await open()
+  const database = openDatabase({ url: postgres.url, poolSize, statementTimeoutMs })
+  return {
+    database,
+    vault,
+    async close() {
+      await database.close()
+      await postgres.stop()
+    },
+  }
+}
+
+const leaveRunning = (url: string): Postgres => ({ url, stop: async () => {} })
+const postgresFolder = ({ values }: Config) => path.join(values.DATA_DIR, 'postgres')
+
+async function openPostgres(config: Config, log: Logger): Promise<Postgres> {
+  const { setUp, values } = config
+  if (setUp.kind === 'distributed') return leaveRunning(setUp.databaseUrl)
   const postgres =
     setUp.kind === 'embedded'
-      ? await startEmbeddedPostgres(
-          { dataDir: path.join(values.DATA_DIR, 'postgres'), port: values.EMBEDDED_POSTGRES_PORT },
-          log,
-        )
-      : { url: setUp.databaseUrl, stop: async () => {} }
+      ? await startEmbeddedPostgres({ dataDir: postgresFolder(config), port: values.EMBEDDED_POSTGRES_PORT }, log)
+      : leaveRunning(setUp.databaseUrl)
   try {
     await migrate(postgres.url, log)
     return postgres

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openDatabase } from './database.js'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js'
+import { type EmbeddedPostgres, findEmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.js'
 import { UnavailableError } from './errors.js'
 
 const log = pino({ level: 'silent' })
@@ -45,6 +45,7 @@ test('a second start finds the data of the first', async () => {
 
   await first.stop()
   await expect(query(first.url, 'SELECT 1')).rejects.toBeInstanceOf(UnavailableError)
+  expect(await findEmbeddedPostgres(dataDir)).toBeNull()
 
   const second = await start()
   expect(await query(second.url, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }])
@@ -85,6 +86,7 @@ test('a second Busbar on the folder is told so, and the first goes on', async ()
   const first = await start()
 
   await expect(start()).rejects.toThrow(`Another Busbar is using ${dataDir}:`)
+  expect(await findEmbeddedPostgres(dataDir)).toBe(first.url)
 
   expect(await query(first.url, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
 })
@@ -109,6 +111,7 @@ test('the Postgres of a Busbar that was killed is stopped, and what was committe
   busbar.kill('SIGKILL')
   await once(busbar, 'exit')
   expect(await query(orphan, 'SELECT seven FROM kept')).toEqual([{ seven: 7 }])
+  expect(await findEmbeddedPostgres(dataDir)).toBeNull()
 
   const server = await start()
 

@@ -89,6 +89,23 @@ export async function startEmbeddedPostgres(config: EmbeddedPostgresConfig, log:
   }
 }
 
+/**
+ * The Postgres of the Busbar that uses the folder now, for a command beside it. Whoever may read its password may change all
+ * there is in it anyway.
+ * @returns its URL; null where no Busbar uses the folder
+ */
+export async function findEmbeddedPostgres(folder: string): Promise<string | null> {
+  const dataDir = path.resolve(folder)
+  const running = await findRunning(path.join(dataDir, 'cluster'))
+  if (!running?.isPostgres) return null
+  const server = { password: await readFile(path.join(dataDir, 'password'), 'utf8') }
+  // One that is just leaving takes no connection.
+  const owner = await takeOwnership(server, running.port).catch(() => 'leaving' as const)
+  if (owner === null) return urlOf(server, running.port)
+  if (owner !== 'leaving') await owner.end()
+  return null
+}
+
 interface Server {
   dataDir: string
   cluster: string
@@ -194,23 +211,32 @@ async function initialise(server: Server, log: Logger): Promise<void> {
  * owner's lock.
  */
 async function stopOrphan(server: Server, log: Logger): Promise<void> {
-  const pidFile = path.join(server.cluster, 'postmaster.pid')
-  const [pid, , , port] = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n')
-  if (pid === undefined || pid === '') return
-  if (!(await isPostgres(Number(pid), server.cluster))) {
+  const running = await findRunning(server.cluster)
+  if (!running) return
+  const { pid, port } = running
+  if (!running.isPostgres) {
     // Its number may be another process's by now, and Postgres would take that one for itself.
-    await rm(pidFile, { force: true })
+    await rm(pidFileOf(server.cluster), { force: true })
     return
   }
-  const owner = await takeOwnership(server, Number(port)).catch(() => 'leaving' as const)
+  const owner = await takeOwnership(server, port).catch(() => 'leaving' as const)
   if (owner === null) throw inUse(server)
   if (owner !== 'leaving') await owner.end()
-  log.warn({ pid: Number(pid) }, 'stopping the Postgres of a Busbar that was killed')
+  log.warn({ pid }, 'stopping the Postgres of a Busbar that was killed')
   await control(server, ['stop', '-w', '-m', 'fast', '-t', '60'])
 }
 
+const pidFileOf = (cluster: string) => path.join(cluster, 'postmaster.pid')
+
+/** What the pid file tells. @returns null where there is none */
+async function findRunning(cluster: string): Promise<{ pid: number; port: number; isPostgres: boolean } | null> {
+  const [pid, , , port] = (await readFile(pidFileOf(cluster), 'utf8').catch(() => '')).split('\n')
+  if (pid === undefined || pid === '') return null
+  return { pid: Number(pid), port: Number(port), isPostgres: await isPostgres(Number(pid), cluster) }
+}
+
 /** @returns the connection that holds the lock; null when another Busbar holds it */
-async function takeOwnership(server: Server, port: number): Promise<pg.Client | null> {
+async function takeOwnership(server: Pick<Server, 'password'>, port: number): Promise<pg.Client | null> {
   const client = new pg.Client({ connectionString: urlOf(server, port), application_name: 'busbar owner' })
   await client.connect()
   const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS taken', [ownerLockKey])
@@ -249,7 +275,8 @@ async function runIn({ runAs, dataDir, cluster }: Server, file: string, args: re
 
 const inUse = (server: Server) =>
   new EmbeddedPostgresError(`Another Busbar is using ${server.dataDir}: ask its API, or stop it first.`)
-const urlOf = (server: Server, port: number) => `postgres://${userName}:${server.password}@127.0.0.1:${port}/postgres`
+const urlOf = ({ password }: Pick<Server, 'password'>, port: number) =>
+  `postgres://${userName}:${password}@127.0.0.1:${port}/postgres`
 
 const isFile = (file: string) =>
   readFile(file).then(

@@ -13,6 +13,7 @@ export {
   type EmbeddedPostgres,
   type EmbeddedPostgresConfig,
   EmbeddedPostgresError,
+  findEmbeddedPostgres,
   startEmbeddedPostgres,
 } from './embedded-postgres.js'
 export { DataError, OffsetConflictError, toStoreError, UnavailableError } from './errors.js'

@@ -65,7 +65,8 @@ export function apiKeyRoutes(app: Api, { database, authorities: { keys } }: Rout
       schema: {
         tags,
         summary: 'Create an API key',
-        description: 'It belongs to whoever makes it, and so do the keys that are made with it.',
+        description:
+          'It belongs to whoever makes it, and so do the keys that are made with it. One for another person, who approves bulk commands, is made on the command line: `busbar keys create <name>`.',
         body: ApiKeyDraft,
         response: { 201: CreatedApiKey },
       },

@@ -174,7 +174,7 @@ export function bulkCommandRoutes(app: Api, context: RouteContext): void {
   decision('approve', 'Approve what another operator wants to send', {
     from: ['awaiting-approval'],
     description:
-      'Another API key of the person who made it does not count as another operator: see `owner` of API keys.',
+      'Another API key of the person who made it does not count as another operator, nor one made with that: see `owner` of API keys.',
     takes: ({ by, now }) => ({
       ...{ status: 'running', approvedBy: by, decidedBy: by, startedAt: now, resumedAt: now, dueAt: now },
     }),
