@@ -1,6 +1,6 @@
 import { VirtualStation } from '@busbar/simulator'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ApiClient } from '../support/api-client.js'
+import { type ApiClient, must } from '../support/api-client.js'
 import { type System, startEmbedded, until } from '../support/system.js'
 
 const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
@@ -12,10 +12,7 @@ const stations: VirtualStation[] = []
 
 beforeAll(async () => {
   system = await startEmbedded()
-  const { key } = await system.api.expect<{ key: string }>('POST', '/api-keys', { name: 'second', role: 'operator' })
-  // As one made on the command line, which another Busbar holds the folder against: an owner of its own.
-  await system.database.query("UPDATE api_key SET owner = 'second' WHERE name = 'second'")
-  second = new ApiClient(system.api.url, key)
+  second = await system.createKey('second', 'operator')
   const ids = Array.from({ length: fleet }, (_, index) => `BULK-${index}`)
   for (const [index, id] of ids.entries()) {
     await system.api.registerStation(id, password)
@@ -24,22 +21,23 @@ beforeAll(async () => {
     await station.start()
     stations.push(station)
   }
-  group = (await system.api.expect<{ id: string }>('POST', '/station-groups', { name: 'all' })).id
-  await system.api.expect('POST', `/station-groups/${group}/stations`, { add: ids, remove: [] })
+  const { client } = system.api
+  group = must(await client.POST('/v1/station-groups', { body: { name: 'all' } })).id
+  const all = { params: { path: { id: group } }, body: { add: ids, remove: [] } }
+  must(await client.POST('/v1/station-groups/{id}/stations', all))
 }, 120_000)
 afterAll(async () => {
   await Promise.all(stations.map((station) => station.stop()))
   await system?.stop()
 })
 
-interface Bulk {
-  id: string
-  status: string
-  progress: Record<string, number>
-}
 const clearCache = { action: 'ClearCache', payload: {}, jitterSeconds: 0, stopAbovePercent: null }
-const create = (rest: object) => system.api.expect<Bulk>('POST', '/bulk-commands', { ...clearCache, ...rest })
-const read = (id: string) => system.api.get<Bulk>(`/bulk-commands/${id}`)
+const create = async (rest: { group?: string; stations?: string[]; pacePerMinute?: number }) =>
+  must(await system.api.client.POST('/v1/bulk-commands', { body: { ...clearCache, ...rest } }))
+const of = (id: string) => ({ params: { path: { id } } })
+const read = async (id: string) => must(await system.api.client.GET('/v1/bulk-commands/{id}', of(id)))
+const approve = async (id: string, reason: string) =>
+  must(await second.client.POST('/v1/bulk-commands/{id}/approve', { ...of(id), body: { reason } }))
 const commandsOf = ({ ledger }: VirtualStation) =>
   ledger.commands.filter(({ action }) => action === 'ClearCache').length
 const executed = () => stations.map(commandsOf)
@@ -49,7 +47,7 @@ test('a group of stations of both versions, approved by a second operator; kille
   const { id, status } = await create({ group, pacePerMinute: 60 })
   expect(status).toBe('awaiting-approval')
   expect(executed().every((count) => count === 0)).toBe(true)
-  await second.expect('POST', `/bulk-commands/${id}/approve`, { reason: 'agreed by phone' })
+  await approve(id, 'agreed by phone')
   await until('the first', () => executed().filter((count) => count > 0).length >= 4)
 
   const [up] = system.gateways
@@ -75,20 +73,21 @@ test('a group of stations of both versions, approved by a second operator; kille
   expect(accepted + unknown).toBeGreaterThanOrEqual(before)
   expect(end.progress).not.toHaveProperty('waiting')
 
-  const { items } = await system.api.get<{ items: { stationId: string; verdict: string; commandId: string }[] }>(
-    `/bulk-commands/${id}/stations?limit=200`,
-  )
+  const { client } = system.api
+  const page = { query: { limit: 200 } }
+  const { items } = must(await client.GET('/v1/bulk-commands/{id}/stations', { params: { path: { id }, ...page } }))
   expect(new Set(items.map(({ commandId }) => commandId)).size).toBe(fleet)
-  const audit = await system.api.get<{ items: { action: string }[] }>('/audit?limit=200')
+  const audit = must(await client.GET('/v1/audit', { params: page }))
   expect(audit.items.filter(({ action }) => action === 'command.send')).toHaveLength(fleet)
 }, 240_000)
 
 test('a stop and the kill switch hold from their answer on', async () => {
   const before = executed()
   const { id } = await create({ group, pacePerMinute: 60 })
-  await second.expect('POST', `/bulk-commands/${id}/approve`, { reason: 'agreed' })
+  await approve(id, 'agreed')
   await until('the first', () => executed().some((count, index) => count > (before[index] ?? 0)))
-  await system.api.expect('POST', '/bulk-kill-switch', { reason: 'something is wrong' })
+  const { client } = system.api
+  must(await client.POST('/v1/bulk-kill-switch', { body: { reason: 'something is wrong' } }))
   const stopped = await until('the verdicts', async () => {
     const bulk = await read(id)
     return bulk.status === 'stopped' && !bulk.progress.queued && !bulk.progress.dispatched && bulk
@@ -96,14 +95,15 @@ test('a stop and the kill switch hold from their answer on', async () => {
   const sent = fleet - (stopped.progress.waiting ?? 0)
   expect(sent).toBeLessThan(fleet)
 
-  expect((await system.api.request('POST', '/bulk-commands', { ...clearCache, stations: ['BULK-0'] })).status).toBe(409)
-  await system.api.expect('DELETE', '/bulk-kill-switch')
+  const refused = await client.POST('/v1/bulk-commands', { body: { ...clearCache, stations: ['BULK-0'] } })
+  expect(refused.response.status).toBe(409)
+  must(await client.DELETE('/v1/bulk-kill-switch'))
   // One that runs to its end shows that the sweep went on.
   const other = await create({ stations: ['BULK-0'] })
   await until('its end', async () => (await read(other.id)).status === 'completed')
   expect((await read(id)).progress.waiting).toBe(fleet - sent)
 
-  await system.api.expect('POST', `/bulk-commands/${id}/resume`, { reason: 'it is well' })
+  must(await client.POST('/v1/bulk-commands/{id}/resume', { ...of(id), body: { reason: 'it is well' } }))
   await until('all', async () => (await read(id)).status === 'completed', 120_000)
   const extra = executed().map((count, index) => count - (before[index] ?? 0) - (index === 0 ? 1 : 0))
   expect(extra).toEqual(Array.from({ length: fleet }, () => 1))

@@ -1,20 +1,10 @@
 import { StationSocket } from '@busbar/simulator'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tryUpgrade } from '../faults/upgrade.js'
+import { must } from '../support/api-client.js'
 import { allServices, hasServices, type System, startDistributed, until } from '../support/system.js'
 
 const password = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00'
-
-interface Transaction {
-  id: string
-  status: string
-  startedAt: string
-  endedAt: string | null
-  energyWh: number | null
-  measuredEnergyWh: number | null
-  flags: string[]
-  corrections: { kind: string; actor: string; reason: string; before: object; after: object }[]
-}
 
 describe.skipIf(!hasServices())('the first day of an operator, on real Kafka, Redis and Postgres', () => {
   let system: System
@@ -33,11 +23,13 @@ describe.skipIf(!hasServices())('the first day of an operator, on real Kafka, Re
     const id = 'ARRIVED EARLY'
     const ports = system.gateways.map(({ port }) => port)
     for (const port of [...ports, ...ports]) expect((await tryUpgrade(port, id, password, '10.0.0.1')).status).toBe(404)
-    const list = () =>
-      system.api.get<{ items: { stationId: string; count: number; registered: boolean }[] }>('/refused-attempts')
+    const { client } = system.api
+    const list = async () => must(await client.GET('/v1/refused-attempts'))
+    const path = { id }
 
     expect((await list()).items).toMatchObject([{ stationId: id, reason: 'unknown', count: 4, registered: false }])
-    await system.api.expect('POST', `/refused-attempts/${encodeURIComponent(id)}/register`, { password, tags: ['new'] })
+    const registered = { params: { path }, body: { password, tags: ['new'] } }
+    must(await client.POST('/v1/refused-attempts/{id}/register', registered))
 
     const station = await boot(id)
     expect((await tryUpgrade(ports[1] ?? 0, id, 'wrong', '10.0.0.1')).status).toBe(401)
@@ -46,7 +38,7 @@ describe.skipIf(!hasServices())('the first day of an operator, on real Kafka, Re
       return items.every((item) => item.stationId !== id || item.registered)
     })
     await until('shown as online', async () => {
-      const { connection } = await system.api.get<{ connection: { online: boolean } }>(`/stations/${id}`)
+      const { connection } = must(await client.GET('/v1/stations/{id}', { params: { path } }))
       return connection.online
     })
     station.close()
@@ -54,6 +46,7 @@ describe.skipIf(!hasServices())('the first day of an operator, on real Kafka, Re
 
   test('a transaction without a Stop is closed; the Stop that comes after all corrects it, an operator has the last word', async () => {
     const id = 'NEVER-STOPS'
+    const { client } = system.api
     await system.api.registerStation(id, password)
     await system.api.registerToken('FIRST-DAY')
     const station = await boot(id)
@@ -70,32 +63,40 @@ describe.skipIf(!hasServices())('the first day of an operator, on real Kafka, Re
     })
     await station.call('MeterValues', { connectorId: 1, transactionId, meterValue: [sampled(3_500, 20)] })
     const read = async () => {
-      const { items } = await system.api.get<{ items: { id: string }[] }>(`/transactions?station=${id}`)
-      return system.api.get<Transaction>(`/transactions/${items[0]?.id}`)
+      const { items } = must(await client.GET('/v1/transactions', { params: { query: { station: id } } }))
+      return must(await client.GET('/v1/transactions/{id}', { params: { path: { id: items[0]?.id ?? '' } } }))
     }
     const running = await until('the reading', async () => {
       const transaction = await read()
       return transaction.energyWh === 2_500 && transaction
     })
-    const ask = (what: string, body: object, key: string) =>
-      system.api.request('POST', `/transactions/${running.id}/${what}?wait=30`, body, { 'idempotency-key': key })
-
-    const tooEarly = await ask('correct', { reason: 'Read off the meter', energyWh: 4_200 }, 'correct-early')
-    expect(tooEarly).toMatchObject({ status: 409, body: { detail: 'It still runs; close it first.' } })
-
-    const close = () => ask('close', { reason: 'Taken down' }, 'close-1')
-    const [closed, again] = await Promise.all([close(), close()])
-    expect(closed).toMatchObject({
-      status: 200,
-      body: { status: 'applied', after: { endedAt: at(20), energyWh: 2_500 } },
+    const once = (key: string) => ({
+      params: { path: { id: running.id }, query: { wait: 30 }, header: { 'idempotency-key': key } },
     })
-    expect(again).toEqual(closed)
-    expect((await ask('close', { reason: 'Taken down' }, 'close-2')).status).toBe(409)
+    const correct = (key: string) =>
+      client.POST('/v1/transactions/{id}/correct', {
+        ...once(key),
+        body: { reason: 'Read off the meter', energyWh: 4_200 },
+      })
+    const close = (key: string) =>
+      client.POST('/v1/transactions/{id}/close', { ...once(key), body: { reason: 'Taken down' } })
+
+    const tooEarly = await correct('correct-early')
+    expect(tooEarly).toMatchObject({ response: { status: 409 }, error: { detail: 'It still runs; close it first.' } })
+
+    const [closed, again] = await Promise.all([close('close-1'), close('close-1')])
+    expect(closed.response.status).toBe(200)
+    expect(closed.data).toMatchObject({ status: 'applied', after: { endedAt: at(20), energyWh: 2_500 } })
+    expect([again.response.status, again.data]).toEqual([200, closed.data])
+    expect((await close('close-2')).response.status).toBe(409)
 
     await station.call('StopTransaction', { transactionId, idTag: 'FIRST-DAY', meterStop: 6_000, timestamp: at(50) })
     expect(await read()).toMatchObject({ status: 'ended', endedAt: at(50), energyWh: 5_000 })
-    const corrected = await ask('correct', { reason: 'Read off the meter', energyWh: 4_200 }, 'correct-1')
-    expect(corrected).toMatchObject({ status: 200, body: { before: { energyWh: 5_000 }, after: { energyWh: 4_200 } } })
+    const corrected = await correct('correct-1')
+    expect(corrected).toMatchObject({
+      response: { status: 200 },
+      data: { before: { energyWh: 5_000 }, after: { energyWh: 4_200 } },
+    })
 
     const transaction = await read()
     expect(transaction).toMatchObject({
@@ -111,7 +112,8 @@ describe.skipIf(!hasServices())('the first day of an operator, on real Kafka, Re
       ['correct', false, 'Read off the meter'],
     ])
 
-    const [row] = await system.api.get<Transaction[]>(`/transactions/export?format=json&station=${id}`)
+    const query = { format: 'json', station: id } as const
+    const [row] = must(await client.GET('/v1/transactions/export', { params: { query } }))
     expect(row).toMatchObject({
       energyWh: 4_200,
       corrections: [{ kind: 'close' }, { kind: 'evidence' }, { kind: 'correct' }],

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { StationSocket } from '@busbar/simulator'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { must } from '../support/api-client.js'
 import { type Received, startReceiver } from '../support/receiver.js'
 import { type System, startEmbedded, until } from '../support/system.js'
 
@@ -24,12 +25,8 @@ afterAll(async () => {
   await receiver?.stop()
 })
 
-interface Hook {
-  id: string
-  secret: string
-}
-const subscribe = (eventTypes: string[]) =>
-  system.api.expect<Hook>('POST', '/webhooks', { name: 'test', url: receiver.url, eventTypes })
+const subscribe = async (eventTypes: string[]) =>
+  must(await system.api.client.POST('/v1/webhooks', { body: { name: 'test', url: receiver.url, eventTypes } }))
 const typeOf = ({ body }: Received) => (JSON.parse(body) as { type: string }).type
 const receivedOf = (type: string) => receiver.received.filter((each) => typeOf(each) === type)
 
@@ -40,7 +37,9 @@ async function connect(id: string): Promise<StationSocket> {
 }
 
 test('a delivery in whose midst the process is killed is made again, with the same id and a good signature', async () => {
+  const { client } = system.api
   const { id, secret } = await subscribe(['busbar.station.booted.v1'])
+  const hook = { params: { path: { id } } }
   await system.api.registerStation('KILLED', password)
   answer = () => {}
   const socket = await connect('KILLED')
@@ -60,19 +59,20 @@ test('a delivery in whose midst the process is killed is made again, with the sa
     source: '/busbar/stations/KILLED',
   })
   const { items } = await until('the log of it', async () => {
-    const list = await system.api.get<{ items: { status: string; lastStatus: number }[] }>(`/webhooks/${id}/deliveries`)
+    const list = must(await client.GET('/v1/webhooks/{id}/deliveries', hook))
     return list.items[0]?.status === 'delivered' && list
   })
   expect(items).toMatchObject([{ eventType: 'busbar.station.booted.v1', lastStatus: 200 }])
-  await system.api.expect('DELETE', `/webhooks/${id}`)
-  await system.api.expect('DELETE', '/stations/KILLED')
+  must(await client.DELETE('/v1/webhooks/{id}', hook))
+  must(await client.DELETE('/v1/stations/{id}', { params: { path: { id: 'KILLED' } } }))
   socket.close()
 }, 120_000)
 
 test('an address that may not be called is refused in words', async () => {
   const url = 'http://169.254.169.254/latest/meta-data/'
-  const refused = await system.api.request('POST', '/webhooks', { name: 'metadata', url })
-  expect(refused).toMatchObject({ status: 422, body: { errors: [{ pointer: '/url' }] } })
+  const { response, error } = await system.api.client.POST('/v1/webhooks', { body: { name: 'metadata', url } })
+  expect(response.status).toBe(422)
+  expect(error).toMatchObject({ errors: [{ pointer: '/url' }] })
 })
 
 test('what lasts is told of once and over once: in the list, as events, to webhooks', async () => {
@@ -88,18 +88,15 @@ test('what lasts is told of once and over once: in the list, as events, to webho
     await StationSocket.open(wrong).catch(() => null)
   }
 
-  interface Alert {
-    id: string
-    kind: string
-    stationId: string
-  }
-  const open = async () => (await system.api.get<{ items: Alert[] }>('/alerts?open=true')).items
+  const { client } = system.api
+  const open = async () => must(await client.GET('/v1/alerts', { params: { query: { open: 'true' } } })).items
   const kinds = async () => (await open()).map(({ kind, stationId }) => `${kind} ${stationId}`).sort()
   await until('three alerts', async () => (await open()).length >= 3, 110_000)
   expect(await kinds()).toEqual(['faulted FAULTED', 'offline GONE', 'refused TRIED'])
 
   const [alert] = (await open()).filter(({ kind }) => kind === 'offline')
-  await system.api.expect('POST', `/alerts/${alert?.id}/acknowledge`, { note: 'seen' })
+  const path = { id: alert?.id ?? '' }
+  must(await client.POST('/v1/alerts/{id}/acknowledge', { params: { path }, body: { note: 'seen' } }))
   await connect('GONE')
   await status('Available')
   await connect('TRIED')
@@ -107,10 +104,10 @@ test('what lasts is told of once and over once: in the list, as events, to webho
 
   await until('all were told', () => receivedOf('busbar.alert.cleared.v1').length === 3)
   for (const type of ['busbar.alert.raised.v1', 'busbar.alert.cleared.v1']) {
-    const told = receivedOf(type).map(({ body }) => (JSON.parse(body) as { data: Alert }).data.kind)
+    const told = receivedOf(type).map(({ body }) => (JSON.parse(body) as { data: { kind: string } }).data.kind)
     expect(told.sort(), type).toEqual(['faulted', 'offline', 'refused'])
   }
-  expect(await system.api.get(`/alerts/${alert?.id}`)).toMatchObject({
+  expect(must(await client.GET('/v1/alerts/{id}', { params: { path } }))).toMatchObject({
     clearedAt: expect.any(String),
     acknowledged: { note: 'seen' },
   })

@@ -101,8 +101,8 @@ export class ApiClient {
   }
 }
 
-/** @throws for anything but a success */
-function must<Data>({ data, error, response }: { data?: Data; error?: unknown; response: Response }): Data | undefined {
-  if (error !== undefined) throw new Error(`${response.url}: ${response.status} ${JSON.stringify(error)}`)
-  return data
+/** @returns the body of a success. @throws for anything else */
+export function must<Data>({ data, error, response }: { data?: Data; error?: unknown; response: Response }): Data {
+  if (!response.ok) throw new Error(`${response.url}: ${response.status} ${JSON.stringify(error)}`)
+  return data as Data
 }
