@@ -3,6 +3,7 @@ import { StationSocket } from '@busbar/simulator'
 import { Webhook } from 'standardwebhooks'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { must } from '../support/api-client.js'
+import { AsyncApiCheck } from '../support/asyncapi-check.js'
 import { type Received, startReceiver } from '../support/receiver.js'
 import { type System, startEmbedded, until } from '../support/system.js'
 
@@ -112,3 +113,9 @@ test('what lasts is told of once and over once: in the list, as events, to webho
     acknowledged: { note: 'seen' },
   })
 }, 240_000)
+
+test('all that was told is as the AsyncAPI document says', async () => {
+  const { faults, events } = await (await AsyncApiCheck.of(system)).findFaultsIn(system)
+  expect(faults).toEqual([])
+  expect(events).toEqual(expect.arrayContaining(['alert.raised', 'alert.cleared']))
+})

@@ -1,5 +1,7 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { TopicRecord } from './topics.js'
+import { readLogEnds, untilDrained } from './log-ends.js'
+import type { System } from './system.js'
+import { readTopic, type TopicRecord } from './topics.js'
 
 interface Message {
   name: string
@@ -12,6 +14,11 @@ interface Document {
 
 /** Holds what travels on the topics against the AsyncAPI document. */
 export class AsyncApiCheck {
+  /** @returns one that knows the document of this system */
+  static async of({ api }: System): Promise<AsyncApiCheck> {
+    return new AsyncApiCheck((await (await fetch(`${api.url}/docs/asyncapi.json`)).json()) as object)
+  }
+
   readonly #channels: Map<string, { message: Message; headers: ValidateFunction; payload: ValidateFunction }[]>
   /** Messages that were seen, `<topic> <name>`. */
   readonly seen = new Set<string>()
@@ -29,6 +36,26 @@ export class AsyncApiCheck {
         })),
       ]),
     )
+  }
+
+  /**
+   * All that every topic of the system holds.
+   * @returns faults: each once; events: the kinds of events that were among it
+   */
+  async findFaultsIn(system: System): Promise<{ faults: string[]; events: string[] }> {
+    await untilDrained(system)
+    const ends = [...(await readLogEnds(system))].filter(([, end]) => end > 0n)
+    const topics = new Set(ends.map(([place]) => place.slice(0, place.lastIndexOf('/'))))
+    topics.delete(`${system.topicPrefix}.canary`)
+    const faults = new Set<string>()
+    for (const topic of topics) {
+      for (const record of await readTopic(system, topic)) {
+        for (const fault of this.findFaults(topic, record)) faults.add(fault)
+      }
+    }
+    const events = `${system.topicPrefix}.events `
+    const names = [...this.seen].filter((each) => each.startsWith(events)).map((each) => each.slice(events.length))
+    return { faults: [...faults], events: names.sort() }
   }
 
   /** @returns what the document does not say so; empty for a record that is as described */

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AsyncApiCheck } from '../../support/asyncapi-check.js'
 import { type Doors, makeDoors } from '../../support/doors.js'
 import type { System } from '../../support/system.js'
 import type { Exchange } from '../strict-station.js'
@@ -57,8 +58,15 @@ export function playCatalogue(setUp: string, start: (env: Record<string, string>
       bench = await Bench.open(system, doors)
     })
     afterAll(async () => {
-      await system?.stop()
-      await doors?.remove()
+      try {
+        // No case of its own: whatever the cases made travel is as it is documented.
+        const { faults, events } = await (await AsyncApiCheck.of(system)).findFaultsIn(system)
+        expect(faults).toEqual([])
+        expect(events).toContain('station.connected')
+      } finally {
+        await system?.stop()
+        await doors?.remove()
+      }
     })
 
     describe.each(orders())('in $order', ({ sequence }) => {

@@ -93,7 +93,7 @@ export const eventData = {
   }),
   'firmware.failed': transfer,
   'firmware.installed': transfer,
-  'local-list.changed': record({ version: nullable(integer), state: text, known: flag }),
+  'local-list.changed': record({ version: nullable(integer), state: nullable(text), known: flag }),
   'local-list.too-long': record({ reason: text, limit: integer, length: integer }),
   'report.completed': record({ requestId: integer, attributes: integer }),
   'reservation.active': reservation,
