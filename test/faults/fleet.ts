@@ -28,11 +28,20 @@ export class Fleet {
   readonly stations: readonly VirtualStation[]
   /** Ids of the commands that the API has taken. */
   readonly commands: string[] = []
+  /** Where the chain of the audit log was broken already. */
+  readonly brokenAt: number | null
   readonly #commandsPerSecond: number
   readonly #random: Random
   #marks = 0
 
-  constructor(rig: Rig, prefix: string, stations: readonly VirtualStation[], commandsPerSecond = 20) {
+  constructor(
+    rig: Rig,
+    prefix: string,
+    stations: readonly VirtualStation[],
+    commandsPerSecond = 20,
+    brokenAt: number | null = null,
+  ) {
+    this.brokenAt = brokenAt
     this.rig = rig
     this.prefix = prefix
     this.stations = stations
@@ -64,7 +73,8 @@ export class Fleet {
         }),
     )
     await inParallel(stations, 50, (station) => station.start())
-    return new Fleet(rig, prefix, stations, commandsPerSecond)
+    const { broken } = await rig.verifyAudit()
+    return new Fleet(rig, prefix, stations, commandsPerSecond, broken?.position)
   }
 
   /** All charge, each at its last connector, and are commanded until the work is done; then each ends its session. The row's time begins with it. */

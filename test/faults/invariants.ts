@@ -12,6 +12,10 @@ export interface Held {
   stations: readonly { id: string; ledger: Ledger }[]
   /** Ids of the commands that the API has taken. */
   commands: readonly string[]
+  /** Where the chain of the audit log was broken before, by a row that lost commits. */
+  brokenAt?: number | null
+  /** Postgres lost commits, as the row wanted: an API that ran meanwhile says that sealed entries are missing. */
+  losesCommits?: boolean
 }
 
 /** How often a fault was injected, and how long each took to pass: milliseconds. */
@@ -29,17 +33,19 @@ export const invariantNames = [
   'kept twice',
   'transaction messages thrown away',
   'commands doubled or without verdict',
+  'commands not in the audit log once, or its chain broken',
   'recovery at most',
 ] as const
 
 /**
- * Waits until nothing is on the way any more, and holds the stations' ledgers against Postgres: I1 to I4 and I8 of the
- * list of faults. The stations are online and their queues empty.
+ * Waits until nothing is on the way any more, and holds the stations' ledgers against Postgres: I1 to I4, I7 and I8 of
+ * the list of faults. The stations are online and their queues empty.
  */
 export async function checkInvariants(rig: Rig, held: Held, recoveries: Recoveries): Promise<Figure[]> {
   const doubled = await checkCommands(rig, held)
+  const unaudited = await checkAudit(rig, held)
   const report = await checkLedgers(rig.system, held.stations)
-  const [times, lost, difference, twice, thrownAway, commands, recovery] = invariantNames
+  const [times, lost, difference, twice, thrownAway, commands, audit, recovery] = invariantNames
   return [
     // What was never done shows nothing.
     { ...shown(times, recoveries.times), isMet: recoveries.times > 0 },
@@ -48,6 +54,7 @@ export async function checkInvariants(rig: Rig, held: Held, recoveries: Recoveri
     none(twice, report.doubled),
     none(thrownAway, report.discarded),
     none(commands, doubled),
+    none(audit, unaudited),
     atMost(recovery, recoveries.each.at(1) / 1_000, recoveries.goalSeconds, 's'),
   ]
 }
@@ -91,4 +98,31 @@ async function checkCommands(rig: Rig, { prefix, stations, commands }: Held): Pr
   })
   const known = new Set(booked.map(({ id }) => id))
   return [...wrong, ...commands.filter((id) => !known.has(id)).map((id) => `${id}: taken, and not in the books`)]
+}
+
+/**
+ * Also of a Postgres that lost commits: a command that the log brings back is written down and audited again, and of one that
+ * only the lost Postgres knew nothing is left.
+ * @returns commands with no entry in the audit log, or several, and where its chain does not hold
+ */
+async function checkAudit(
+  rig: Rig,
+  { prefix, commands, brokenAt = null, losesCommits = false }: Held,
+): Promise<string[]> {
+  const others = await rig.query<{ id: string; entries: number }>(
+    `WITH asked AS (SELECT id::text FROM command WHERE station_id LIKE $1 UNION SELECT unnest($2::text[]))
+     SELECT asked.id, count(entry.id)::int AS entries
+     FROM asked LEFT JOIN audit_entry entry ON entry.action = 'command.send' AND entry.details->>'commandId' = asked.id
+     GROUP BY 1 HAVING count(entry.id) <> 1`,
+    [`${prefix}-%`, commands],
+  )
+  const isSealed = async () => (await rig.verifyAudit()).unsealed === 0
+  await until('every entry is in the chain', isSealed).catch(() => {})
+  const { broken, unsealed } = await rig.verifyAudit()
+  const isExpected = broken?.position === brokenAt || (losesCommits && broken?.kind === 'missing')
+  return [
+    ...others.map(({ id, entries }) => `${id}: ${entries} entries`),
+    ...(broken && !isExpected ? [`the chain is broken at ${broken.position}: ${broken.kind}`] : []),
+    ...(unsealed > 0 ? [`${unsealed} entries are not in the chain`] : []),
+  ]
 }

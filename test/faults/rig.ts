@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Schemas } from '@busbar/client'
 import { type Answer, StationSocket, type StationSocketOptions } from '@busbar/simulator'
 import type { Doors } from '../support/doors.js'
 import type { Issuer } from '../support/issuer.js'
@@ -128,6 +129,11 @@ export class Rig {
       return places.every(({ place, next }) => BigInt(next) >= (ends.get(place) ?? 0n))
     }
     await until('the services have caught up', () => isCaughtUp().catch(() => false), timeoutMs)
+  }
+
+  /** How the chain of the audit log stands. */
+  verifyAudit(): Promise<Schemas['AuditVerification']> {
+    return this.system.api.get('/audit/verify')
   }
 
   /** One text a process. */

@@ -82,7 +82,7 @@ export const failover = row({
     await fleet.settled()
     const forgotten = await forgetLostCommands(rig, fleet, deaths)
     const recoveries = { times: each.count, each, goalSeconds: 60 }
-    const invariants = await checkInvariants(rig, fleet, recoveries)
+    const invariants = await checkInvariants(rig, { ...fleet, losesCommits: true }, recoveries)
     await fleet.stop()
     return {
       injected: `${each.count} failovers under ${stations} stations, ${deaths.length} of them to a standby ${lostSeconds} s behind`,

@@ -62,7 +62,8 @@ export const fullDisk = row({
       await postgres.addStandby()
     })
     await fleet.settled()
-    const invariants = await checkInvariants(rig, fleet, { times: 2, each, goalSeconds: 120 })
+    const recoveries = { times: 2, each, goalSeconds: 120 }
+    const invariants = await checkInvariants(rig, { ...fleet, losesCommits: true }, recoveries)
     const dead = await rig.query<{ error: string }>('SELECT error FROM dead_letter')
     await fleet.stop()
     return {

@@ -4,7 +4,7 @@ import type { Injection } from '../injections.js'
 import { checkInvariants } from '../invariants.js'
 import { Nemesis } from '../nemesis.js'
 import { Latencies, type Rig } from '../rig.js'
-import { row, shown } from '../row.js'
+import { exactly, row } from '../row.js'
 
 const prefix = 'F31'
 
@@ -55,11 +55,11 @@ const faults: Record<string, (rig: Rig, nemesis: Nemesis) => Injection> = {
       { name: `${broker.name} frozen`, inject: () => broker.freeze(), heal: () => broker.thaw() },
     ])
   },
-  cut({ random, services: { redis, postgres } }) {
+  cut({ random, services: { kafka, redis, postgres } }) {
     const user = random.pick(['gateway 0', 'gateway 1', 'worker 0', 'worker 1', 'api'])
-    const links = [redis.link, postgres.link]
+    const links = [...kafka.links, redis.link, postgres.link]
     return {
-      name: `${user} cut off from Redis and Postgres`,
+      name: `${user} cut off from Kafka, Redis and Postgres`,
       inject: () => {
         for (const link of links) link.cut(user)
       },
@@ -80,6 +80,7 @@ export const twoFaults = row({
   id: prefix,
   fault: 'two faults at once: each pair of F7, F8, F12, F14, F18, F20 and a cut network',
   needsOwnServices: true,
+  // Each pair has its first turn whatever the clock says.
   sizes: { small: { stations: 9, pairs: 1, seconds: 4 }, full: { stations: 60, pairs: 500, seconds: 12 } },
   async run(rig, { stations, pairs: wanted, seconds }) {
     const nemesis = new Nemesis(rig, prefix)
@@ -88,8 +89,8 @@ export const twoFaults = row({
     const played = new Set<string>()
     const { random } = rig
     await fleet.during(async () => {
-      let order = random.shuffled(pairs)
-      while (each.count < wanted && !rig.isOver) {
+      let order: typeof pairs = []
+      for (let index = 0; index < wanted && (index < pairs.length || !rig.isOver); index += 1) {
         if (order.length === 0) order = random.shuffled(pairs)
         const names = order.pop() ?? []
         const both = new Map(random.shuffled(names).map((name) => [name, faults[name]?.(rig, nemesis) as Injection]))
@@ -115,7 +116,7 @@ export const twoFaults = row({
     return {
       injected: `${each.count} times two of ${kinds.length} faults under ${stations} stations`,
       invariants,
-      figures: [shown(`different pairs of ${pairs.length}`, played.size)],
+      figures: [exactly('different pairs', played.size, Math.min(wanted, pairs.length))],
     }
   },
 })

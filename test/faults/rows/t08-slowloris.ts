@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { endWithUs, until } from '../../support/processes.js'
+import { until } from '../../support/processes.js'
+import { ask, startBeside } from '../beside.js'
 import { inParallel, Latencies, type Rig } from '../rig.js'
 import { none, row, shown } from '../row.js'
 import type { SlowOrder, SlowReport } from '../slow-crowd.js'
@@ -28,7 +27,7 @@ export const slowloris = row<Size>({
     full: { slow: 5_000, stations: 1_000, waitsForSilent: true },
   },
   async run(rig, { slow: asked, stations, waitsForSilent }) {
-    const crowd = startCrowd()
+    const crowd = startBeside('slow-crowd.ts')
     const slow = await scale(rig, asked, stations, crowd)
     const perKind = Math.floor(slow / kinds.length)
     const ids = await rig.registerStations('PROMPT', stations)
@@ -37,7 +36,7 @@ export const slowloris = row<Size>({
       serverRoot: rig.doors.serverRoot.certificate,
       ids: await rig.registerStations('SILENT', perKind),
     }
-    await ask(crowd, { target, perKind })
+    await ask(crowd, { target, perKind } satisfies SlowOrder)
     const latencies = new Latencies()
     const keptOut: string[] = []
     let came = 0
@@ -53,13 +52,13 @@ export const slowloris = row<Size>({
     await until(
       'each kind was shown the door',
       async () => {
-        const reports = await ask(crowd)
+        const reports = await ask<Record<string, SlowReport>>(crowd)
         return awaited.every((name) => (reports[name]?.shownOut ?? 0) > perKind / 2)
       },
       90_000,
     )
     await sleep(headersMs)
-    const reports = Object.entries(await ask(crowd))
+    const reports = Object.entries(await ask<Record<string, SlowReport>>(crowd))
     crowd.kill()
     const overlong = reports.flatMap(([name, { longestMs }]) =>
       longestMs > (slowKinds[name]?.mayStayMs ?? 0) + slackMs ? [`${name}: ${longestMs.toFixed(0)} ms`] : [],
@@ -83,28 +82,6 @@ export const slowloris = row<Size>({
     }
   },
 })
-
-function startCrowd(): ChildProcess {
-  const file = fileURLToPath(new URL('../slow-crowd.ts', import.meta.url))
-  const crowd = fork(file, { execArgv: ['--import', 'tsx'] })
-  endWithUs(crowd)
-  return crowd
-}
-
-/** @returns by kind, once all have come. @throws when it has ended */
-async function ask(crowd: ChildProcess, order: SlowOrder | object = {}): Promise<Record<string, SlowReport>> {
-  const waiting = new AbortController()
-  const ended = once(crowd, 'exit', waiting).then(() => {
-    throw new Error('the crowd ended')
-  })
-  crowd.send(order)
-  try {
-    const [reports] = await Promise.race([once(crowd, 'message', waiting), ended])
-    return reports
-  } finally {
-    waiting.abort()
-  }
-}
 
 /** As many as the gateways and the crowd may open, each with room for what else it does. */
 async function scale(rig: Rig, slow: number, stations: number, crowd: ChildProcess): Promise<number> {

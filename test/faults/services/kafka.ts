@@ -10,11 +10,17 @@ import { Link } from './link.js'
 import { ServiceProcess } from './service-process.js'
 
 const brokerIds = [1, 2, 3]
+/**
+ * A broker tells a client the address that belongs to the listener it came to: who is to have a line of its own, there
+ * and back, needs a listener of its own.
+ */
+const users = ['tests', 'api', 'gateway 0', 'gateway 1', 'worker 0', 'worker 1']
 const run = promisify(execFile)
 
 interface Ports {
   id: number
-  client: number
+  /** By user. */
+  clients: ReadonlyMap<string, number>
   internal: number
   controller: number
 }
@@ -24,13 +30,10 @@ export class OwnKafka {
   readonly brokers: readonly ServiceProcess[]
   /** One per broker: clients go through it, brokers among themselves do not. */
   readonly links: readonly Link[]
-  /** host:port of each, through its link. */
-  readonly addresses: readonly string[]
 
-  private constructor(brokers: ServiceProcess[], links: Link[], addresses: string[]) {
+  private constructor(brokers: ServiceProcess[], links: Link[]) {
     this.brokers = brokers
     this.links = links
-    this.addresses = addresses
   }
 
   /** @param libraries folder of Kafka's jars */
@@ -39,19 +42,18 @@ export class OwnKafka {
       brokerIds.map(
         async (id): Promise<Ports> => ({
           id,
-          client: await freePort(),
+          clients: new Map(await Promise.all(users.map(async (user) => [user, await freePort()] as const))),
           internal: await freePort(),
           controller: await freePort(),
         }),
       ),
     )
-    const links = ports.map(({ client }) => new Link(client))
-    const addresses = await Promise.all(links.map(async (link) => `127.0.0.1:${await link.portFor('clients')}`))
+    const links = ports.map(({ clients }) => new Link((user) => portOf(clients, user)))
     const clusterId = randomBytes(16).toString('base64url')
     const brokers = await Promise.all(
-      ports.map((own, index) => prepareBroker(own, ports, addresses[index] ?? '', { folder, libraries, clusterId })),
+      ports.map((own, index) => prepareBroker(own, ports, links[index] as Link, { folder, libraries, clusterId })),
     )
-    const kafka = new OwnKafka(brokers, links, addresses)
+    const kafka = new OwnKafka(brokers, links)
     try {
       await Promise.all(brokers.map((broker) => broker.start()))
     } catch (cause) {
@@ -61,26 +63,50 @@ export class OwnKafka {
     return kafka
   }
 
+  /** host:port of each, comma-separated, through this user's lines. */
+  async addressesFor(user: string): Promise<string> {
+    return (await Promise.all(this.links.map((link) => addressOf(link, user)))).join(',')
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.links.map((link) => link.close()))
     await Promise.all(this.brokers.map((broker) => broker.kill()))
   }
 }
 
+/** @throws for one that has no listener */
+function portOf(clients: Ports['clients'], user: string): number {
+  const port = clients.get(user)
+  if (port === undefined) throw new Error(`Kafka does not listen for ${user}`)
+  return port
+}
+
+const addressOf = async (link: Link, user: string) => `127.0.0.1:${await link.portFor(user)}`
+
 async function prepareBroker(
-  { id, client, internal, controller }: Ports,
+  { id, clients, internal, controller }: Ports,
   all: readonly Ports[],
-  advertised: string,
+  link: Link,
   { folder, libraries, clusterId }: { folder: string; libraries: string; clusterId: string },
 ): Promise<ServiceProcess> {
   const home = path.join(folder, `kafka-${id}`)
   await mkdir(home)
+  const listeners = [...clients].map(([user, port], index) => ({ name: `CLIENT_${index}`, user, port }))
+  const advertised = await Promise.all(
+    listeners.map(async ({ name, user }) => `${name}://${await addressOf(link, user)}`),
+  )
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': id,
-    listeners: `CLIENT://127.0.0.1:${client},INTERNAL://127.0.0.1:${internal},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `CLIENT://${advertised},INTERNAL://127.0.0.1:${internal}`,
-    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: [
+      ...listeners.map(({ name, port }) => `${name}://127.0.0.1:${port}`),
+      `INTERNAL://127.0.0.1:${internal}`,
+      `CONTROLLER://127.0.0.1:${controller}`,
+    ].join(','),
+    'advertised.listeners': [...advertised, `INTERNAL://127.0.0.1:${internal}`].join(','),
+    'listener.security.protocol.map': [...listeners.map(({ name }) => name), 'INTERNAL', 'CONTROLLER']
+      .map((name) => `${name}:PLAINTEXT`)
+      .join(','),
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': all.map((each) => `${each.id}@127.0.0.1:${each.controller}`).join(','),
@@ -101,7 +127,8 @@ async function prepareBroker(
     'log.segment.bytes': 67_108_864,
     'log.index.size.max.bytes': 1_048_576,
     'log.cleaner.dedupe.buffer.size': 16_777_216,
-    'num.network.threads': 2,
+    // Of each listener.
+    'num.network.threads': 1,
     'num.io.threads': 4,
   }
   const file = path.join(home, 'server.properties')
@@ -127,7 +154,7 @@ async function prepareBroker(
     command: 'java',
     args: [...java, 'kafka.Kafka', file],
     logFile: path.join(folder, `kafka-${id}.log`),
-    answers: () => answers(client),
+    answers: () => answers(portOf(clients, 'tests')),
   })
 }
 

@@ -6,13 +6,13 @@ import { type BreakableNetwork, type Fate, startNetwork } from '@busbar/store'
  */
 export class Link {
   readonly #lines = new Map<string, BreakableNetwork>()
-  #port: number
+  #portOf: (user: string) => number
   /** Decides on what a process sends. */
   judge: (user: string, sent: Buffer) => Fate = letPass
 
-  /** @param port where the service listens */
-  constructor(port: number) {
-    this.#port = port
+  /** @param portOf where the service listens for this process */
+  constructor(portOf: (user: string) => number) {
+    this.#portOf = portOf
   }
 
   /** Where this process finds the service. */
@@ -20,7 +20,7 @@ export class Link {
     let line = this.#lines.get(user)
     if (!line) {
       const judge = (sent: Buffer) => this.judge(user, sent)
-      line = await startNetwork(() => ({ host: '127.0.0.1', port: this.#port }), { judge })
+      line = await startNetwork(() => ({ host: '127.0.0.1', port: this.#portOf(user) }), { judge })
       this.#lines.set(user, line)
     }
     return line.port
@@ -28,7 +28,7 @@ export class Link {
 
   /** New connections go to another server, as behind an address that moves. */
   retarget(port: number): void {
-    this.#port = port
+    this.#portOf = () => port
   }
 
   /** Those of all users, or of those whose name begins so. */

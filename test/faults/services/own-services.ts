@@ -51,12 +51,13 @@ export async function startOwnServices(): Promise<OwnServices> {
       folder,
       stop,
       databaseUrl: await postgres.urlFor('tests'),
-      brokers: kafka.addresses.join(','),
+      brokers: await kafka.addressesFor('tests'),
       redisUrl: await redis.urlFor('tests'),
       replication: 3,
       environmentOf: async (processName, databaseName) => ({
         BUSBAR_DATABASE_URL: await postgres.urlFor(processName, databaseName),
         BUSBAR_REDIS_URL: await redis.urlFor(processName),
+        BUSBAR_KAFKA_BROKERS: await kafka.addressesFor(processName),
       }),
       async heal() {
         for (const link of [...kafka.links, redis.link, postgres.link, postgres.replication]) link.mend()

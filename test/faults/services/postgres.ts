@@ -38,8 +38,8 @@ export class OwnPostgres {
     this.#folder = folder
     this.#binaries = binaries
     this.#owner = owner
-    this.link = new Link(port)
-    this.replication = new Link(port)
+    this.link = new Link(() => port)
+    this.replication = new Link(() => port)
     this.#primary = this.#server(path.join(folder, 'postgres-0'), port)
   }
 

@@ -14,7 +14,7 @@ export class OwnRedis {
   private constructor(server: ServiceProcess, port: number) {
     this.server = server
     this.#port = port
-    this.link = new Link(port)
+    this.link = new Link(() => port)
   }
 
   static async start(folder: string): Promise<OwnRedis> {
