@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Database, openDatabase, type Sql } from './database.js'
-import { DataError, OffsetConflictError, toStoreError, UnavailableError } from './errors.js'
+import { DataError, toStoreError, UnavailableError } from './errors.js'
 import { newId } from './new-id.js'
 import { insertInto } from './rows.js'
 import { createTestDatabase, type TestDatabase } from './testing.js'
@@ -301,83 +301,6 @@ test('rows come in types that lose nothing', async () => {
       bytes: Buffer.from([0, 255]),
     },
   ])
-})
-
-describe('advance_offsets', () => {
-  const advance = (service: string, partitions: number[], olds: bigint[], news: bigint[]) =>
-    statement('SELECT advance_offsets($1, $2, $3, $4, $5, $6)', [
-      'embedded',
-      service,
-      partitions.map(() => 'topic'),
-      partitions,
-      olds,
-      news,
-    ])
-  const insertOffsets = insertInto('consumer_offset', {
-    log: 'text',
-    service: 'text',
-    topic: 'text',
-    partition: 'int4',
-    next: 'int8',
-  })
-  const offsets = async (service: string) =>
-    (
-      await store.database.query<{ next: bigint }>(
-        statement('SELECT next FROM consumer_offset WHERE service = $1 ORDER BY partition', [service]),
-      )
-    ).map(({ next }) => next)
-  const given = (service: string, next: bigint[]) =>
-    store.database.commit([
-      insertOffsets(
-        next.map((each, partition) => ({ log: 'embedded', service, topic: 'topic', partition, next: each })),
-      ),
-    ])
-
-  test('moves every offset that is where it was left', async () => {
-    await given('a', [5n, 7n, 9n])
-
-    await store.database.commit([advance('a', [2, 0], [9n, 5n], [11n, 6n])])
-
-    expect(await offsets('a')).toEqual([6n, 7n, 11n])
-  })
-
-  test('moves none when one was moved by another or is missing, and undoes the effects with them', async () => {
-    await given('b', [5n, 7n])
-    const id = newId()
-
-    for (const [partitions, olds] of [
-      [
-        [0, 1],
-        [5n, 6n],
-      ] as const,
-      [
-        [0, 2],
-        [5n, 0n],
-      ] as const,
-    ]) {
-      const commit = store.database.commit([
-        insertSites([{ id, name: 'x' }]),
-        advance('b', [...partitions], [...olds], [8n, 8n]),
-      ])
-      await expect(commit).rejects.toBeInstanceOf(OffsetConflictError)
-    }
-
-    expect(await offsets('b')).toEqual([5n, 7n])
-    expect(await siteExists(id)).toBe(false)
-  })
-
-  test('of two workers that hold the same partitions one commits', async () => {
-    await given('c', [0n, 0n])
-    const commits = [
-      [0, 1],
-      [1, 0],
-    ].map((partitions) => store.database.commit([advance('c', partitions, [0n, 0n], [3n, 3n])]))
-
-    const results = await Promise.allSettled(commits)
-
-    const failed = results.filter((result) => result.status === 'rejected')
-    expect(failed.map(({ reason }) => reason)).toEqual([expect.any(OffsetConflictError)])
-  })
 })
 
 const connections = async (database: Database, pid: number | undefined) =>
